@@ -1,0 +1,262 @@
+package eventlog
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+// sealLocked turns the active file into the next numbered segment: sync, rotate,
+// make sure that the backup is the file we had, adopt it under its number, write
+// down what is in it, and make room for the next one.
+func (l *Log) sealLocked(t *tail) error {
+	l.seen = nil
+	m, ls, err := l.recoverLocked()
+	if err != nil {
+		return err
+	}
+	content, err := t.whole()
+	if err != nil {
+		return err
+	}
+	if err := t.f.Sync(); err != nil {
+		return fmt.Errorf("sync: %w", err) // the file stays active; nothing is retried on this handle
+	}
+	r := l.rotator()
+	rotateErr := errors.Join(r.Rotate(), r.Close())
+	number := m.NextNumber
+	if err := l.adoptRotated(t, content, number, ls); err != nil {
+		return errors.Join(err, rotateErr)
+	}
+	if err := l.fs.SyncDir(l.dir); err != nil {
+		return fmt.Errorf("sync the directory: %w", err)
+	}
+	m.NextNumber = number + 1
+	m.remember(number, tallyOf(content))
+	victims, err := l.makeRoom(m, ls, 0)
+	if err != nil {
+		return err
+	}
+	if err := l.saveCounted(m); err != nil {
+		return err
+	}
+	if err := l.removeSegments(victims, ls); err != nil {
+		return err
+	}
+	l.limit = l.limitFor(ls, 0)
+	return nil
+}
+
+// whole ends the file with a newline and reads it into memory, the last resort
+// should the rotation harm it. A segment is at most 32 MiB.
+func (t *tail) whole() ([]byte, error) {
+	if t.blank {
+		if err := t.newline(); err != nil {
+			return nil, err
+		}
+	}
+	content := make([]byte, t.size)
+	if _, err := t.f.ReadAt(content, 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read before rotation: %w", err)
+	}
+	return content, nil
+}
+
+// adoptRotated finds the file that was active among the backups and gives it its
+// number. Lumberjack truncates the active file in place when a stat fails; then
+// the segment is written again from memory.
+func (l *Log) adoptRotated(t *tail, content []byte, number uint64, ls *listing) error {
+	backup, err := l.findBackup(t.info)
+	if err != nil {
+		return err // not verified: the backup stays as it is for the next holder of the lock
+	}
+	now, err := t.f.Stat()
+	if err != nil {
+		return fmt.Errorf("look at the rotated file: %w", err)
+	}
+	intact := now.Size() == int64(len(content))
+	switch {
+	case backup == "" && intact:
+		return errors.New("rotate: the file was not renamed")
+	case !intact:
+		return l.restore(backup, content, number, ls)
+	}
+	stamp, _ := parseBackup(backup)
+	name := segmentName(number, stamp)
+	if err := l.fs.RenameNew(l.path(backup), l.path(name)); err != nil {
+		return fmt.Errorf("adopt the rotated file: %w", err)
+	}
+	ls.adopt(ActiveName, name, number, int64(len(content)))
+	return nil
+}
+
+// findBackup returns the name of the backup that is the given file, "" if none.
+func (l *Log) findBackup(active fs.FileInfo) (string, error) {
+	ls, err := list(l.fs, l.dir)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range ls.backups {
+		info, err := l.fs.Lstat(l.path(name))
+		if err != nil {
+			return "", fmt.Errorf("look at the rotated file: %w", err)
+		}
+		if sameFile(info, active) {
+			return name, nil
+		}
+	}
+	return "", nil
+}
+
+// restore writes a segment from memory whose file the rotation truncated.
+func (l *Log) restore(backup string, content []byte, number uint64, ls *listing) error {
+	name := segmentName(number, l.now().UTC().Format(timeLayout))
+	tmp := l.path(tmpPrefix + "restore")
+	if err := l.writeAside(tmp, content); err != nil {
+		return fmt.Errorf("restore the rotated file: %w", err)
+	}
+	if err := l.fs.RenameNew(tmp, l.path(name)); err != nil {
+		return fmt.Errorf("restore the rotated file: %w", err)
+	}
+	ls.adopt(ActiveName, name, number, int64(len(content)))
+	if backup == "" {
+		return nil
+	}
+	if err := l.fs.Remove(l.path(backup)); err != nil {
+		return fmt.Errorf("remove the truncated file: %w", err)
+	}
+	return nil
+}
+
+// settle finishes what a dead process left, enforces the cap and works out how
+// far the active file may grow.
+func (l *Log) settle(t *tail) error {
+	m, ls, err := l.recoverLocked()
+	if err != nil {
+		return err
+	}
+	victims, err := l.makeRoom(m, ls, t.size)
+	if err != nil {
+		return err
+	}
+	if len(victims) > 0 {
+		if err := l.saveCounted(m); err != nil {
+			return err
+		}
+		if err := l.removeSegments(victims, ls); err != nil {
+			return err
+		}
+	}
+	l.limit = l.limitFor(ls, t.size)
+	return nil
+}
+
+// recoverLocked finishes what a dead process left. It may be repeated at will;
+// an error leaves the directory for the next holder of the lock.
+func (l *Log) recoverLocked() (*meta, *listing, error) {
+	m, err := l.loadMeta()
+	if err != nil {
+		return nil, nil, err
+	}
+	ls, err := list(l.fs, l.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := l.redoRemovals(m, ls); err != nil {
+		return nil, nil, err
+	}
+	m.NextNumber = max(m.NextNumber, ls.newest()+1, m.RemovedThrough+1)
+	if len(ls.backups) == 0 {
+		return m, ls, nil
+	}
+	for _, backup := range append([]string(nil), ls.backups...) {
+		if err := l.adoptBackup(backup, m, ls); err != nil {
+			return nil, nil, fmt.Errorf("adopt a rotated file: %w", err)
+		}
+	}
+	if err := l.fs.SyncDir(l.dir); err != nil {
+		return nil, nil, fmt.Errorf("sync the directory: %w", err)
+	}
+	return m, ls, l.saveCounted(m)
+}
+
+// redoRemovals unlinks what was given up before its remover died, and the
+// compacted copy of a segment that is still there in plain.
+func (l *Log) redoRemovals(m *meta, ls *listing) error {
+	for _, number := range ls.numbers() {
+		plain, compacted := ls.plain[number], ls.lz4[number]
+		var goes []string
+		switch {
+		case number <= m.RemovedThrough:
+			goes = []string{plain, compacted}
+		case plain != "" && compacted != "":
+			goes = []string{compacted}
+		}
+		for _, name := range goes {
+			if err := l.unlink(name, ls); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// unlink removes one file of the directory; "" and a file already gone are fine.
+func (l *Log) unlink(name string, ls *listing) error {
+	if name == "" {
+		return nil
+	}
+	if err := l.fs.Remove(l.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove a segment: %w", err)
+	}
+	ls.drop(name)
+	return nil
+}
+
+// adoptBackup numbers a file that its rotator did not live to number.
+func (l *Log) adoptBackup(backup string, m *meta, ls *listing) error {
+	t, err := l.openTailOf(backup)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return l.dropSecondName(backup, ls, err)
+	}
+	defer t.close()
+	if t.size == 0 {
+		return l.unlink(backup, ls)
+	}
+	if t.blank {
+		if err := t.newline(); err != nil {
+			return err
+		}
+	}
+	if err := t.f.Sync(); err != nil {
+		return err
+	}
+	stamp, _ := parseBackup(backup)
+	name := segmentName(m.NextNumber, stamp)
+	if err := l.fs.RenameNew(l.path(backup), l.path(name)); err != nil {
+		return err
+	}
+	ls.adopt(backup, name, m.NextNumber, t.size)
+	m.NextNumber++
+	return nil
+}
+
+// dropSecondName removes a backup that is the newest segment under another
+// name, which a crash leaves where renaming takes two steps. Any other trouble
+// is returned as it was.
+func (l *Log) dropSecondName(backup string, ls *listing, trouble error) error {
+	newest, ok := ls.plain[ls.newest()]
+	if !ok {
+		return trouble
+	}
+	a, errA := l.fs.Lstat(l.path(backup))
+	b, errB := l.fs.Lstat(l.path(newest))
+	if errA != nil || errB != nil || !sameFile(a, b) {
+		return trouble
+	}
+	return l.unlink(backup, ls)
+}

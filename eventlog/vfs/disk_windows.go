@@ -1,0 +1,23 @@
+package vfs
+
+import (
+	"errors"
+	"io/fs"
+
+	"golang.org/x/sys/windows"
+)
+
+const openFlags = 0
+
+func isLinkError(error) bool { return false }
+
+func linkCount(fs.FileInfo) uint64 { return 1 }
+
+// Foreign reports whether a file belongs to another user; Windows leaves that
+// to the directory's access list.
+func Foreign(fs.FileInfo) bool { return false }
+
+// IsFull reports whether a write failed for want of space.
+func IsFull(err error) bool {
+	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
+}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package vfs
+
+func renameNew(oldName, newName string) error { return linkUnlink(oldName, newName) }
