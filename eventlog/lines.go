@@ -88,8 +88,10 @@ func (r *lineReader) next() (line []byte, offset int64, err error) {
 func (r *lineReader) raw() ([]byte, int64, error) {
 	searched := 0
 	for {
-		if i := bytes.IndexByte(r.buf[r.start+searched:r.end], '\n'); i >= 0 {
+		if i := bytes.IndexByte(r.buf[r.start+searched:r.end], '\n'); i >= 0 && searched+i <= maxLine {
 			return r.take(searched+i, 1)
+		} else if i >= 0 {
+			return r.skip()
 		}
 		searched = r.end - r.start
 		if r.eof {

@@ -75,7 +75,7 @@ func readMeta(disk vfs.FS, dir string) (*meta, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read meta.json: %w", err)
 	}
-	m := newMeta(time.Time{})
+	m := new(meta)
 	if err := json.Unmarshal(raw, m); err != nil || m.Version != metaVersion || m.LogID == "" {
 		return nil, errBadMeta
 	}

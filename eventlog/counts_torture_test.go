@@ -1,0 +1,5 @@
+//go:build torture
+
+package eventlog
+
+const torture = true
