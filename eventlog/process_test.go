@@ -28,6 +28,7 @@ const childVariable = "EVENTLOG_TEST_CHILD"
 type job struct {
 	Dir        string
 	Writer     int
+	First      int // the first goroutine's writer number, if not Writer*16
 	Events     int // by each goroutine; 0 is until killed
 	Goroutines int
 	Batch      int // up to so many lines an append
@@ -56,7 +57,7 @@ func child(spec string) int {
 	code := 0
 	for g := range j.Goroutines {
 		wg.Go(func() {
-			if err := j.append(l, j.Writer*16+g); err != nil {
+			if err := j.append(l, max(j.First, j.Writer*16)+g); err != nil {
 				failed.Do(func() { fmt.Fprintln(os.Stderr, err); code = 1 })
 			}
 		})
