@@ -60,7 +60,6 @@ func expand(f io.Reader) ([]byte, error) {
 // lineReader cuts a stream into lines in one fixed buffer.
 type lineReader struct {
 	src    io.Reader
-	left   int64 // bytes the reader may still take from src, -1 for all
 	buf    []byte
 	start  int   // of what is not yet returned
 	end    int   // of what is read
@@ -68,8 +67,8 @@ type lineReader struct {
 	eof    bool
 }
 
-func newLineReader(src io.Reader, size int64) *lineReader {
-	return &lineReader{src: src, left: size, buf: make([]byte, 2*maxLine)}
+func newLineReader(src io.Reader) *lineReader {
+	return &lineReader{src: src, buf: make([]byte, 2*maxLine)}
 }
 
 // next returns the next line that holds something, without its newline, and
@@ -149,19 +148,8 @@ func (r *lineReader) fill() error {
 	copy(r.buf, r.buf[r.start:r.end])
 	r.end -= r.start
 	r.start = 0
-	room := r.buf[r.end:]
-	if r.left >= 0 && int64(len(room)) > r.left {
-		room = room[:r.left]
-	}
-	if len(room) == 0 {
-		r.eof = true
-		return nil
-	}
-	n, err := r.src.Read(room)
+	n, err := r.src.Read(r.buf[r.end:])
 	r.end += n
-	if r.left >= 0 {
-		r.left -= int64(n)
-	}
 	if errors.Is(err, io.EOF) {
 		r.eof, err = true, nil
 	}

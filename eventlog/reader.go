@@ -44,6 +44,18 @@ type Entry struct {
 	Offset  int64  // of the line in the uncompressed segment, in bytes
 }
 
+// Position is a place in the log between two lines. It stays the same when a
+// segment is sealed or compacted. The zero value is the beginning.
+type Position struct {
+	Segment uint64
+	Offset  int64 // in the uncompressed segment, in bytes
+}
+
+// End is the position behind the entry.
+func (e Entry) End() Position {
+	return Position{Segment: e.Segment, Offset: e.Offset + int64(len(e.Raw)) + 1}
+}
+
 // DamageError says where a log cannot be read. The rest of it can.
 type DamageError struct {
 	Segment uint64
@@ -211,7 +223,7 @@ func (s *Snapshot) Count(seg Segment) (Segment, error) {
 	}
 	var t tally
 	var damage error
-	for e, err := range s.lines(seg) {
+	for e, err := range s.lines(seg, 0) {
 		if err != nil {
 			damage = errors.Join(damage, err)
 			continue
@@ -227,7 +239,7 @@ func (s *Snapshot) Count(seg Segment) (Segment, error) {
 func (s *Snapshot) Lines() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		for _, seg := range s.segments {
-			for e, err := range s.lines(seg) {
+			for e, err := range s.lines(seg, 0) {
 				if !yield(e, err) {
 					return
 				}
@@ -236,16 +248,23 @@ func (s *Snapshot) Lines() iter.Seq2[Entry, error] {
 	}
 }
 
-// lines goes through one segment.
-func (s *Snapshot) lines(seg Segment) iter.Seq2[Entry, error] {
+// lines goes through one segment from a byte on.
+func (s *Snapshot) lines(seg Segment, from int64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		src, size, name, err := s.source(seg)
+		src, name, err := s.source(seg)
 		if err != nil {
 			yield(Entry{}, &DamageError{Segment: seg.Number, Name: seg.Name, Err: err})
 			return
 		}
 		defer src.Close()
-		r := newLineReader(src, size)
+		if _, err := io.CopyN(io.Discard, src, from); err != nil {
+			if !errors.Is(err, io.EOF) {
+				yield(Entry{}, &DamageError{Segment: seg.Number, Name: name, Err: err})
+			}
+			return
+		}
+		r := newLineReader(src)
+		r.offset = from
 		for {
 			raw, at, err := r.next()
 			switch {
@@ -269,29 +288,29 @@ func (s *Snapshot) lines(seg Segment) iter.Seq2[Entry, error] {
 	}
 }
 
-// source opens a segment wherever it has got to since the snapshot: a backup is
+// source opens a segment from its start, wherever it has got to since the snapshot: a backup is
 // found under its number, a plain file as its compacted form.
-func (s *Snapshot) source(seg Segment) (src io.ReadCloser, size int64, name string, err error) {
+func (s *Snapshot) source(seg Segment) (src io.ReadCloser, name string, err error) {
 	if seg.State == Active {
-		return io.NopCloser(io.NewSectionReader(s.active, 0, seg.Bytes)), seg.Bytes, seg.Name, nil
+		return io.NopCloser(io.NewSectionReader(s.active, 0, seg.Bytes)), seg.Name, nil
 	}
 	src, err = openSegment(s.fs, filepath.Join(s.dir, seg.Name), seg.State)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return src, -1, seg.Name, err
+		return src, seg.Name, err
 	}
 	ls, err := list(s.fs, s.dir)
 	if err != nil {
-		return nil, 0, "", err
+		return nil, "", err
 	}
 	name, state := ls.name(seg.Number)
 	if name == "" {
-		return nil, 0, "", ErrGone
+		return nil, "", ErrGone
 	}
 	src, err = openSegment(s.fs, filepath.Join(s.dir, name), state)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = ErrGone
 	}
-	return src, -1, name, err
+	return src, name, err
 }
 
 // Backward goes through all lines, newest first. It holds one segment in memory
@@ -315,7 +334,7 @@ func (s *Snapshot) backward(seg Segment, yield func(Entry, error) bool) bool {
 	}
 	var content []byte
 	var lines []kept
-	for e, err := range s.lines(seg) {
+	for e, err := range s.lines(seg, 0) {
 		if err != nil {
 			if !yield(Entry{}, err) {
 				return false

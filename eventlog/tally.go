@@ -49,7 +49,7 @@ func tallyFile(disk vfs.FS, name string, state State) (tally, error) {
 		return t, err
 	}
 	defer src.Close()
-	lines := newLineReader(src, -1)
+	lines := newLineReader(src)
 	for {
 		line, _, err := lines.next()
 		if errors.Is(err, io.EOF) {
