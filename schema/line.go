@@ -64,6 +64,9 @@ func lineOf(root *node) (Line, *Violation) {
 // Bytes returns the line without a newline. It must not be changed.
 func (l Line) Bytes() []byte { return l.raw }
 
+// Len returns the line's length in bytes, without a newline.
+func (l Line) Len() int { return len(l.raw) }
+
 // String returns the line without a newline.
 func (l Line) String() string { return string(l.raw) }
 
