@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -138,6 +139,7 @@ func TestNothingAcknowledgedIsLostOrDoubledWhateverCallFails(t *testing.T) {
 // failEachCall repeats the scene with the fault at its first call, its second,
 // and so on, until the scene is over before the fault comes.
 func failEachCall(t *testing.T, sc scene, fault faultfs.Outcome) {
+	root := memoryDir(t)
 	for at := 1; ; at++ {
 		var hit faultfs.Op
 		fs := faultfs.New(vfs.Disk, func(op faultfs.Op) faultfs.Outcome {
@@ -147,7 +149,7 @@ func failEachCall(t *testing.T, sc scene, fault faultfs.Outcome) {
 			}
 			return faultfs.Outcome{}
 		})
-		dir := filepath.Join(t.TempDir(), "log")
+		dir := filepath.Join(root, strconv.Itoa(at))
 		acked := sc.build(t, dir)
 		o := &Options{FS: fs, LockTimeout: 5 * time.Second, MaxBytes: MinMaxBytes}
 		kept := 0
@@ -163,6 +165,9 @@ func failEachCall(t *testing.T, sc scene, fault faultfs.Outcome) {
 		where := fmt.Sprintf("call %d (%s %s)", hit.N, hit.Kind, hit.Name)
 		if problem := survey(t, dir, acked, kept); problem != "" {
 			t.Fatalf("%s: %s", where, problem)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

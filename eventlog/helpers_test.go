@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pierrec/lz4/v4"
@@ -20,11 +21,35 @@ import (
 // it is.
 func testLine(t testing.TB, writer, i int) schema.Line {
 	t.Helper()
+	key := [2]int{writer, i}
+	if line, ok := parsed.Load(key); ok {
+		return line.(schema.Line)
+	}
 	line, err := schema.Parse(testEvent(writer, i))
 	if err != nil {
 		t.Fatal(err)
 	}
+	parsed.Store(key, line)
 	return line
+}
+
+// parsed keeps test lines, which many tests need again.
+var parsed sync.Map
+
+// memoryDir is a test directory where a sync costs nothing, if there is such a
+// place: for tests that repeat themselves hundreds of times.
+func memoryDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "eventlog")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 func testEvent(writer, i int) []byte {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -57,8 +58,9 @@ func injectEach(t *testing.T, calls, faults []string) {
 
 func injectUntilThrough(t *testing.T, template string, acked int, call, fault string) {
 	hits := 0
+	root := memoryDir(t)
 	for when := 1; when <= 60; when++ {
-		dir := filepath.Join(t.TempDir(), "log")
+		dir := filepath.Join(root, strconv.Itoa(when))
 		if err := os.CopyFS(dir, os.DirFS(template)); err != nil {
 			t.Fatal(err)
 		}
@@ -69,6 +71,9 @@ func injectUntilThrough(t *testing.T, template string, acked int, call, fault st
 		hits++
 		if problem := survey(t, dir, acked, kept); problem != "" {
 			t.Fatalf("%s at %s number %d, %d acknowledged: %s", fault, call, when, kept, problem)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
 		}
 	}
 	t.Logf("%d faults took effect", hits)
