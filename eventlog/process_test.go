@@ -33,6 +33,8 @@ type job struct {
 	Goroutines int
 	Batch      int // up to so many lines an append
 	MaxBytes   int64
+	Fill       bool // fill the disk instead
+	Limited    bool // by a limit on file size
 }
 
 func TestMain(m *testing.M) {
@@ -46,6 +48,13 @@ func child(spec string) int {
 	var j job
 	if err := json.Unmarshal([]byte(spec), &j); err != nil {
 		panic(err)
+	}
+	if j.Fill {
+		if err := fillDisk(j); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
 	}
 	l, err := Open(j.Dir, &Options{MaxBytes: j.MaxBytes, LockTimeout: time.Minute})
 	if err != nil {
