@@ -19,10 +19,10 @@ func check(root *node) (Name, *Violation) {
 	}
 	plan := plans()[name]
 	c := checker{root: root, plan: plan}
-	if err := compilers()[name]().Validate(root.plain()); err != nil {
+	if err := compilers()[name]().Validate(root.plain(plan)); err != nil {
 		c.explain(err)
 	}
-	c.walk(root, plan)
+	c.inspect(root, plan)
 	return name, c.worst()
 }
 
@@ -118,23 +118,25 @@ func (c *checker) unknown(object *node, p *property) {
 	}
 }
 
-// walk looks at what the validator does not: whole numbers spelled as others,
-// and what open strings say.
-func (c *checker) walk(object *node, p *property) {
+// inspect lets the detector look at every open string that the schema passed.
+func (c *checker) inspect(object *node, p *property) {
 	for i := range object.members {
 		value, child := &object.members[i].value, p.child(object.members[i].name)
 		switch {
 		case child == nil:
-		case child.kind == "object" && value.kind == kindObject:
-			c.walk(value, child)
-		case child.kind == "integer" && value.kind == kindNumber && !isInteger(value.text):
-			c.add(&Violation{Category: SchemaRule, Pointer: child.pointer, Length: value.length(), Rule: "type"})
-		case value.kind == kindString && !child.exact:
+		case value.kind == kindObject:
+			c.inspect(value, child)
+		case value.kind == kindString && !child.exact && !c.failed(child.pointer):
 			if v := Inspect(child.pointer, value.text); v != nil {
 				c.add(v)
 			}
 		}
 	}
+}
+
+// failed reports whether something was found at a place.
+func (c *checker) failed(pointer string) bool {
+	return slices.ContainsFunc(c.found, func(v *Violation) bool { return v.Pointer == pointer })
 }
 
 // worst is the violation to report, nil when there is none.

@@ -18,6 +18,7 @@ type document struct {
 	Exact       bool                `json:"x-caro-exact"`
 	Const       *string             `json:"const"`
 	Enum        []string            `json:"enum"`
+	Maximum     float64             `json:"maximum"`
 	Required    []string            `json:"required"`
 	Properties  documents           `json:"properties"`
 	Defs        map[string]document `json:"$defs"`

@@ -48,32 +48,44 @@ func (n *node) member(name string) *node {
 // string or number, 0 for anything else.
 func (n *node) length() int { return len(n.text) }
 
-// plain gives the value in the types the schema validator works on.
-func (n *node) plain() any {
+// plain gives the value in the types the schema validator works on. p is what
+// the schema has at this place, nil when it has nothing.
+func (n *node) plain(p *property) any {
 	switch n.kind {
 	case kindObject:
 		object := make(map[string]any, len(n.members))
 		for i := range n.members {
-			object[n.members[i].name] = n.members[i].value.plain()
+			m := &n.members[i]
+			object[m.name] = m.value.plain(p.child(m.name))
 		}
 		return object
 	case kindArray:
 		array := make([]any, len(n.items))
 		for i := range n.items {
-			array[i] = n.items[i].plain()
+			array[i] = n.items[i].plain(nil)
 		}
 		return array
 	case kindString:
 		return n.text
 	case kindNumber:
-		if isInteger(n.text) {
-			return json.Number(n.text)
-		}
-		return float(n.text)
+		return n.number(p)
 	case kindNull:
 		return nil
 	}
 	return n.kind == kindTrue
+}
+
+// number gives the validator a number. JSON Schema takes 1.0 and 1e2 for
+// integers and the contract does not: where an integer belongs, they are handed
+// over as one half, which is none.
+func (n *node) number(p *property) any {
+	switch {
+	case isInteger(n.text):
+		return json.Number(n.text)
+	case p != nil && p.kind == "integer":
+		return 0.5
+	}
+	return float(n.text)
 }
 
 // isInteger reports whether a number is spelled as a whole one: digits, with

@@ -12,14 +12,18 @@ type property struct {
 	level       Level
 	required    bool
 	enum        []string
+	maximum     float64
 	// exact says that enum, const or pattern leave no room for anything
 	// sensitive, so that the detector need not look.
 	exact    bool
 	children []*property // in canonical order
 }
 
-// child returns the property called name, or nil.
+// child returns the property called name, or nil. A nil property has none.
 func (p *property) child(name string) *property {
+	if p == nil {
+		return nil
+	}
 	for _, c := range p.children {
 		if c.name == name {
 			return c
@@ -42,7 +46,8 @@ var plans = sync.OnceValue(func() map[Name]*property {
 
 // newProperty builds the tree below d.
 func newProperty(d, common document) (*property, error) {
-	p := &property{kind: d.Type, description: d.Description, level: d.Level, enum: d.Enum}
+	p := &property{kind: d.Type, description: d.Description, level: d.Level,
+		enum: d.Enum, maximum: d.Maximum}
 	if d.Const != nil {
 		p.enum = []string{*d.Const}
 	}
