@@ -1,5 +1,10 @@
 package schema
 
+import (
+	"encoding/json"
+	"math"
+)
+
 // CommandGenerated says that a command was suggested, and how that went.
 type CommandGenerated struct {
 	Header           `json:"-"`
@@ -35,6 +40,19 @@ func (CommandGenerated) EventName() Name { return NameCommandGenerated }
 
 // WithHeader returns e with its header replaced.
 func (e CommandGenerated) WithHeader(h Header) Event { e.Header = h; return e }
+
+// MarshalJSON writes a score that JSON has no number for as null, so that it is
+// left off where scores are not recorded and refused by name where they are.
+func (e CommandGenerated) MarshalJSON() ([]byte, error) {
+	type plain CommandGenerated
+	if score := e.ConfidenceScore; score == nil || !math.IsNaN(*score) && !math.IsInf(*score, 0) {
+		return json.Marshal(plain(e))
+	}
+	return json.Marshal(struct {
+		plain
+		ConfidenceScore *float64 `json:"confidence_score"`
+	}{plain: plain(e)})
+}
 
 // EventName returns NameCommandExecuted.
 func (CommandExecuted) EventName() Name { return NameCommandExecuted }

@@ -34,7 +34,7 @@ func Encode(e Event, level Level) (Line, error) {
 // not say is left out, and missed by the check.
 func marshal(e Event) ([]byte, *Violation) {
 	body, err := json.Marshal(e)
-	if err != nil { // a number that JSON does not have
+	if err != nil { // an event type from elsewhere that JSON cannot say
 		return nil, &Violation{Category: SchemaRule, Rule: "type"}
 	}
 	h := e.EventHeader()
