@@ -1,0 +1,139 @@
+// Package command holds caro's commands. They ask: what they do is done by the
+// packages below, and nothing here knows how a log is kept or an event checked.
+package command
+
+import (
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+)
+
+// version is set by the linker (-ldflags "-X …/command.version=1.2.3").
+var version = "0.0.0-dev"
+
+func init() {
+	// An argument that begins with @ is a file's name like any other.
+	kingpin.EnableFileExpansion = false
+}
+
+// Main runs caro with the arguments and streams of this process and ends it.
+func Main() {
+	// A reader that went away is seen as an error of the write, so that what
+	// is being recorded is still recorded.
+	signal.Ignore(syscall.SIGPIPE)
+	os.Exit(Run(Process{
+		Name: os.Args[0], Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Getenv: os.Getenv, Now: time.Now,
+	}))
+}
+
+// Process is all that a command knows of the world outside.
+type Process struct {
+	Name           string   // as it was called; programs it starts are called the same
+	Args           []string // without the name
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	Now            func() time.Time
+}
+
+// Run runs the command that the arguments name and returns its exit code.
+func Run(p Process) int {
+	c := &cli{Process: p}
+	code, err := c.parseAndRun()
+	if err != nil {
+		return report(p.Stderr, err)
+	}
+	return code
+}
+
+// cli is one run of the program: the flags that every command has.
+type cli struct {
+	Process
+	dirFlag   string
+	json      bool
+	colour    bool
+	telemetry bool
+	run       func() error
+}
+
+// ended is how kingpin's terminate gets out of its parser.
+type ended struct{ code int }
+
+func (c *cli) parseAndRun() (code int, err error) {
+	defer func() {
+		switch e := recover().(type) {
+		case nil:
+		case ended:
+			code, err = e.code, nil
+		default:
+			panic(e)
+		}
+	}()
+	if len(c.Args) == 0 {
+		return 0, &exitError{exitUsage, "no command given", "caro --help lists the commands"}
+	}
+	for _, arg := range c.Args {
+		if arg == "" {
+			return 0, usageError("an empty argument: is a variable unset? (a dash means standard input)")
+		}
+	}
+	if _, err := c.application().Parse(c.Args); err != nil {
+		return 0, &exitError{exitUsage, err.Error(), "caro --help lists the commands, --help after a command its flags"}
+	}
+	return 0, c.run()
+}
+
+func (c *cli) application() *kingpin.Application {
+	app := kingpin.New("caro", "Local, private telemetry of the caro command line tool.")
+	app.Terminate(func(code int) { panic(ended{code}) })
+	app.UsageWriter(c.Stdout).ErrorWriter(c.Stderr)
+	app.Version(version)
+	app.Flag("telemetry", "Record events; --no-telemetry records nothing, whatever the settings say.").
+		Default("true").BoolVar(&c.telemetry)
+	app.Flag("color", "Use colours on a terminal; NO_COLOR switches them off as well.").
+		Default("true").BoolVar(&c.colour)
+
+	group := app.Command("telemetry", "Record, look at and check telemetry events.")
+	for _, add := range []func(*kingpin.CmdClause){
+		c.addRecord, c.addCheck, c.addShow, c.addStatus, c.addSchema, c.addSimulate,
+	} {
+		add(group)
+	}
+	return app
+}
+
+// command adds a sub-command that runs run once the whole line is parsed.
+func (c *cli) command(group *kingpin.CmdClause, name, help string, run func() error) *kingpin.CmdClause {
+	cmd := group.Command(name, help)
+	cmd.Action(func(*kingpin.ParseContext) error {
+		c.run = run
+		return nil
+	})
+	return cmd
+}
+
+func (c *cli) addJSON(cmd *kingpin.CmdClause) {
+	cmd.Flag("json", "Answer in JSON (docs/cli-json.md).").BoolVar(&c.json)
+}
+
+func (c *cli) addDir(cmd *kingpin.CmdClause) {
+	cmd.Flag("dir", "Directory of the log (or "+envDir+"; else ~/.local/state/caro/telemetry).").
+		PlaceHolder("DIR").SetValue(nonEmpty{&c.dirFlag})
+}
+
+// logDir is the directory the command works on.
+func (c *cli) logDir() (string, error) {
+	dir := stateDir(c.Getenv, c.dirFlag)
+	if dir == "" {
+		return "", &exitError{exitCannotCreate, "cannot tell where the log is: HOME is not set",
+			"name a directory with --dir or " + envDir}
+	}
+	return dir, nil
+}
+
+func (c *cli) settings() settings { return readSettings(c.Getenv, !c.telemetry) }

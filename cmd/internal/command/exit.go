@@ -1,0 +1,71 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"caro.sh/telemetry/eventlog"
+)
+
+// Exit codes of all commands, after sysexits.h where it has one.
+const (
+	exitDone         = 0
+	exitFailed       = 1
+	exitUsage        = 2
+	exitBadInput     = 65
+	exitCannotCreate = 73
+	exitIO           = 74
+	exitTryAgain     = 75
+	exitSettings     = 78
+)
+
+// exitError ends a command with a code. An empty message ends it without a
+// word, because everything has been said.
+type exitError struct {
+	code int
+	msg  string
+	hint string
+}
+
+func (e *exitError) Error() string { return e.msg }
+
+// errSaid ends with code and says nothing more.
+func errSaid(code int) error { return &exitError{code: code} }
+
+func usageError(format string, args ...any) error {
+	return &exitError{code: exitUsage, msg: fmt.Sprintf(format, args...)}
+}
+
+// logError names the code and the remedy for an error of the log in dir.
+// creating tells a directory that cannot be made from one that cannot be used.
+func logError(err error, dir string, creating bool) error {
+	switch {
+	case errors.Is(err, eventlog.ErrLocked):
+		return &exitError{exitTryAgain, err.Error(), "another program holds the log in " + dir + "; try again later"}
+	case errors.Is(err, eventlog.ErrFull):
+		return &exitError{exitIO, err.Error(), "raise " + envCap + " or clear the log"}
+	case creating && !errors.Is(err, fs.ErrInvalid):
+		return &exitError{exitCannotCreate, err.Error(), "choose a directory you may write with --dir or " + envDir}
+	}
+	return &exitError{exitIO, err.Error(), "look at the disk that holds " + dir}
+}
+
+// report says on w what err means and returns the code to end with.
+func report(w io.Writer, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	var e *exitError
+	if !errors.As(err, &e) {
+		e = &exitError{code: exitFailed, msg: err.Error()}
+	}
+	if e.msg != "" {
+		fmt.Fprintf(w, "caro: %s\n", e.msg)
+	}
+	if e.hint != "" {
+		fmt.Fprintf(w, "hint: %s\n", e.hint)
+	}
+	return e.code
+}
