@@ -19,7 +19,7 @@ func check(root *node) (Name, *Violation) {
 	}
 	plan := plans()[name]
 	c := checker{root: root, plan: plan}
-	if err := compilers()[name]().Validate(root.plain(plan)); err != nil {
+	if err := validators()[name]().Validate(root.plain(plan)); err != nil {
 		c.explain(err)
 	}
 	c.inspect(root, plan)

@@ -10,9 +10,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
 
-// compilers compiles each event's schema when the first such event comes, so
+// validators compiles each event's schema when the first such event comes, so
 // that a short run pays for what it uses only.
-var compilers = sync.OnceValue(func() map[Name]func() *jsonschema.Schema {
+var validators = sync.OnceValue(func() map[Name]func() *jsonschema.Schema {
 	lazy := make(map[Name]func() *jsonschema.Schema)
 	for _, name := range Names() {
 		lazy[name] = sync.OnceValue(func() *jsonschema.Schema {
@@ -22,15 +22,24 @@ var compilers = sync.OnceValue(func() map[Name]func() *jsonschema.Schema {
 	return lazy
 })
 
-// compile compiles one of the embedded files. References are resolved among
-// the embedded files only; nothing is ever loaded from elsewhere.
+// compiler reads the embedded files only and keeps what it has read: the parts
+// the events share are checked once. It is not safe for concurrent use.
+var compiler = sync.OnceValue(func() *jsonschema.Compiler {
+	c := jsonschema.NewCompiler()
+	c.Draft = jsonschema.Draft2020
+	c.AssertFormat = true
+	c.Formats["date-time"] = checkInstant
+	c.LoadURL = loadEmbedded
+	return c
+})
+
+var compilerLock sync.Mutex
+
+// compile compiles one of the embedded files.
 func compile(file string) (*jsonschema.Schema, error) {
-	compiler := jsonschema.NewCompiler()
-	compiler.Draft = jsonschema.Draft2020
-	compiler.AssertFormat = true
-	compiler.Formats["date-time"] = checkInstant
-	compiler.LoadURL = loadEmbedded
-	return compiler.Compile(baseURL + file)
+	compilerLock.Lock()
+	defer compilerLock.Unlock()
+	return compiler().Compile(baseURL + file)
 }
 
 // loadEmbedded finds a schema by its published address.

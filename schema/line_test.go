@@ -256,7 +256,7 @@ func TestConfidenceIsAShortestDecimal(t *testing.T) {
 }
 
 // What jq prints of a stored line is the line. Below 0.0001 jq 1.6 prints an
-// exponent, which the contract does not have: docs/decisions/confidence.md.
+// exponent, which the contract does not have: docs/decisions/0003.
 func TestCanonicalLinesAreWhatJQPrints(t *testing.T) {
 	jq, err := exec.LookPath("jq")
 	if err != nil {

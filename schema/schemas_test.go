@@ -14,7 +14,7 @@ import (
 // which level on it is recorded, and every object is closed.
 func TestSchemasExplainAndCloseEverything(t *testing.T) {
 	names, err := fs.Glob(Files(), "v1/*.schema.json")
-	if err != nil || len(names) != len(Names())+4 {
+	if err != nil || len(names) != len(Names())+5 {
 		t.Fatalf("schemas are %q, %v", names, err)
 	}
 	for _, file := range names {
@@ -95,7 +95,7 @@ func TestLevelsAreTheContracts(t *testing.T) {
 }
 
 // No required field may be above its object, or leaving it off would break the
-// object.
+// object; and none may be below it, where it can never be recorded.
 func TestLeavingOffALevelLeavesAWholeEvent(t *testing.T) {
 	for _, name := range Names() {
 		var check func(p *property)
@@ -103,6 +103,9 @@ func TestLeavingOffALevelLeavesAWholeEvent(t *testing.T) {
 			for _, c := range p.children {
 				if c.required && !p.level.Includes(c.level) {
 					t.Errorf("%s%s is required and above its object", name, c.pointer)
+				}
+				if !c.level.Includes(p.level) {
+					t.Errorf("%s%s is below its object", name, c.pointer)
 				}
 				check(c)
 			}
@@ -155,6 +158,25 @@ func TestOnlyOpenStringsAreLeftToTheDetector(t *testing.T) {
 	want := map[string]bool{"caro_version": true, "model_name": true, "error_code": true, "component": true}
 	if fmt.Sprint(open) != fmt.Sprint(want) {
 		t.Errorf("open strings are %v, want %v", open, want)
+	}
+}
+
+// The detector looks at open strings at any depth, and levels are gated at any
+// depth, although today's events need neither.
+func TestNestedPropertiesAreCheckedAndGated(t *testing.T) {
+	plan := (&property{kind: "object", children: []*property{{name: "outer", kind: "object", level: Minimal, children: []*property{
+		{name: "open", kind: "string", level: Standard}, {name: "kept", kind: "string", level: Minimal}}}}}).place("", "")
+	root, v := decode([]byte(`{"outer":{"open":"/etc/passwd","kept":"cpu"}}`))
+	if v != nil {
+		t.Fatal(v)
+	}
+	c := checker{root: root, plan: plan}
+	c.inspect(root, plan)
+	if worst := c.worst(); worst == nil || worst.Category != Path || worst.Pointer != "/outer/open" {
+		t.Errorf("found %v", worst)
+	}
+	if removed := root.gate(plan, Minimal); !removed || string(root.appendCanonical(nil, plan)) != `{"outer":{"kept":"cpu"}}` {
+		t.Errorf("gated to %s", root.appendCanonical(nil, plan))
 	}
 }
 
@@ -249,12 +271,12 @@ func TestEnvelopeSchemas(t *testing.T) {
 
 // Every category has its count in the losses that are sent.
 func TestLossesCountEveryCategory(t *testing.T) {
-	common, err := readDocument("common.schema.json")
+	envelope, err := readDocument("envelope.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var counted []Category
-	for _, part := range common.Defs["losses"].Properties {
+	for _, part := range envelope.Defs["losses"].Properties {
 		for _, c := range part.Properties {
 			counted = append(counted, Category(c.name))
 		}
