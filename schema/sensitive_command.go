@@ -89,6 +89,5 @@ func hasWords(s *subject) bool {
 // hasShellSyntax reports what only a shell would read: operators, quotes,
 // expansions, options.
 func hasShellSyntax(s *subject) bool {
-	return !s.plain && (strings.ContainsAny(s.text, ";|&<>$`(){}[]!*?\\'\"#=^~%,@") || strings.HasPrefix(s.text, "-")) ||
-		strings.HasPrefix(s.text, "--")
+	return strings.HasPrefix(s.text, "-") || !s.plain && strings.ContainsAny(s.text, ";|&<>$`(){}[]!*?\\'\"#=^~%,@")
 }

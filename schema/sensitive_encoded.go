@@ -19,13 +19,23 @@ func decodedCategory(s *subject) Category {
 		if c := decodeToken(s, token); c != "" {
 			return c
 		}
-		for _, separator := range []string{":", "+", "-", "_", "/", "."} {
-			for part := range strings.SplitSeq(token, separator) {
-				if len(part) < len(token) {
-					if c := decodeToken(s, part); c != "" {
-						return c
-					}
-				}
+		if c := decodeParts(s, token); c != "" {
+			return c
+		}
+	}
+	return ""
+}
+
+// decodeParts tries what stands between any one kind of separator, since some
+// of them belong to the alphabets.
+func decodeParts(s *subject, token string) Category {
+	for _, separator := range [...]string{":", "+", "-", "_", "/", "."} {
+		if !strings.Contains(token, separator) {
+			continue
+		}
+		for part := range strings.SplitSeq(token, separator) {
+			if c := decodeToken(s, part); c != "" {
+				return c
 			}
 		}
 	}
@@ -34,6 +44,9 @@ func decodedCategory(s *subject) Category {
 
 func decodeToken(s *subject, token string) Category {
 	token = strings.TrimRight(token, "=")
+	if len(token) < 8 {
+		return ""
+	}
 	for _, decode := range []func(string) (string, bool){decodeBase64, decodeHex, decodeBase32} {
 		text, ok := decode(token)
 		if !ok {
@@ -56,13 +69,18 @@ func decodeBase64(token string) (string, bool) {
 	if len(token) < 8 || len(token)%4 == 1 {
 		return "", false
 	}
-	// The first byte of printable text begins with 0, so its first sextet is
-	// below 32: a cheap way to pass nearly all names by.
-	if c := token[0]; !isUpper(c) && (c < 'a' || c > 'f') {
-		return "", false
+	// Each byte of printable text begins with a zero bit, so one sextet in four
+	// is below 32: a cheap way to pass nearly all names by.
+	for i := 0; i < len(token); i += 4 {
+		if c := token[i]; !isUpper(c) && (c < 'a' || c > 'f') {
+			return "", false
+		}
 	}
-	token = strings.NewReplacer("-", "+", "_", "/").Replace(token)
-	raw, err := base64.RawStdEncoding.DecodeString(token)
+	alphabet := base64.RawStdEncoding
+	if strings.ContainsAny(token, "-_") {
+		alphabet = base64.RawURLEncoding
+	}
+	raw, err := alphabet.DecodeString(token)
 	if err != nil {
 		return "", false
 	}
@@ -120,7 +138,8 @@ func isPlausible(text string) bool {
 		}
 	}
 	if len(text) < 12 {
-		return len(text) >= 5 && usual == len(text) && !every(text, isDigit)
+		return len(text) >= 5 && !every(text, isDigit) &&
+			(usual == len(text) || usual == len(text)-1 && strings.Contains(text, " "))
 	}
 	return usual*4 >= len(text)*3
 }

@@ -15,7 +15,9 @@ func startsWithAssignment(s *subject) bool {
 	}
 	last := s.words[len(s.words)-1]
 	switch strings.ToLower(s.words[0]) {
-	case "export", "unset", "declare", "typeset", "readonly", "setenv", "setx", "printenv":
+	case "setenv", "setx":
+		return len(s.words) >= 2
+	case "export", "unset", "declare", "typeset", "readonly", "printenv":
 		return isAssignment(last) || isVariableName(s.words[1]) || isOption(s.words[1]) && isVariableName(s.words[2%len(s.words)])
 	case "set", "env", "arg", "local", "environment:", "-e", "--env", "--build-arg":
 		return isAssignment(s.words[1]) || isOption(s.words[1]) && isVariableName(s.words[2%len(s.words)])

@@ -20,7 +20,7 @@ func hasDomain(s *subject) bool {
 	if isSSHTarget(s) {
 		return true
 	}
-	if s.command || !strings.Contains(s.text, ".") {
+	if s.command || !s.dotted || !strings.Contains(s.text, ".") {
 		return false
 	}
 	for token := range s.tokens {
@@ -39,11 +39,11 @@ func isSSHTarget(s *subject) bool {
 }
 
 func isDomain(name string) bool {
-	name = strings.TrimSuffix(strings.ToLower(name), ".")
-	labels := strings.Split(name, ".")
-	if len(labels) < 2 {
+	if !strings.Contains(name, ".") {
 		return false
 	}
+	name = strings.TrimSuffix(strings.ToLower(name), ".")
+	labels := strings.Split(name, ".")
 	lettered := 0
 	for i, label := range labels {
 		if !isDomainLabel(label) {
@@ -86,7 +86,7 @@ func isHostPort(s *subject) bool {
 // hasDeviceName finds the names that operating systems and clouds give to
 // machines, and a Windows domain with an account.
 func hasDeviceName(s *subject) bool {
-	if s.command {
+	if s.command || s.plain && !strings.Contains(s.text, "-") {
 		return false
 	}
 	for token := range s.tokens {
@@ -107,9 +107,13 @@ func isDeviceName(token string) bool {
 			return true
 		}
 	}
+	if strings.HasPrefix(token, "MacBook-") || strings.HasPrefix(token, "MacBookPro-") || strings.HasPrefix(token, "iPhone-") {
+		return true
+	}
 	// Apple's: somebody's name, then the product.
-	for _, product := range []string{"-macbook", "-macbookpro", "-macbookair", "-iphone", "-ipad", "-imac", "-mac-mini", "-mac-studio", "-mac-pro", "-thinkpad", "-chromebook"} {
-		at := strings.Index(strings.ToLower(token), product)
+	lower := strings.ToLower(token)
+	for _, product := range [...]string{"-macbook", "-macbookpro", "-macbookair", "-iphone", "-ipad", "-imac", "-mac-mini", "-mac-studio", "-mac-pro", "-thinkpad", "-chromebook"} {
+		at := strings.Index(lower, product)
 		if end := at + len(product); at > 0 && (end == len(token) || !isAlnum(token[end])) {
 			return true
 		}

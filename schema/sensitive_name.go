@@ -10,7 +10,7 @@ const maxNameBytes = 100
 // runs after the rules and holds the default deny: what has an unusual shape
 // is not a name even if no rule knows it.
 func isName(value string) bool {
-	if len(value) > maxNameBytes {
+	if len(value) > maxNameBytes || startsAsVersion(value) {
 		return false
 	}
 	if runtime, name, found := strings.Cut(value, ":"); found && runtimes().has(runtime) {
@@ -25,6 +25,16 @@ func isName(value string) bool {
 		return isOrganisation(organisation) && isPlainName(name)
 	}
 	return isPlainName(base)
+}
+
+// startsAsVersion reports three dotted numbers in front: such a value is a
+// version or nothing, whatever its other words are.
+func startsAsVersion(value string) bool {
+	core := value
+	if end := strings.IndexFunc(value, func(r rune) bool { return r != '.' && !isDigit(byte(r)) }); end >= 0 {
+		core = value[:end]
+	}
+	return strings.Count(core, ".") >= 2
 }
 
 func isOrganisation(s string) bool {
@@ -79,8 +89,12 @@ func isVersionDot(s string, i int) bool {
 	return isQuantization(strings.ToLower(rest))
 }
 
-// isQuantization reports the first atom of q4_K_M, iq3_xxs, fp16, bf16 or int8.
+// isQuantization reports the first atom of q4_K_M, iq3_xxs, fp16, bf16 or int8,
+// and w4a16 whole.
 func isQuantization(atom string) bool {
+	if weights, activations, found := strings.Cut(atom, "a"); found && strings.HasPrefix(weights, "w") {
+		return isDigits(weights[1:]) && isDigits(activations) && len(atom) <= 6
+	}
 	number := strings.TrimLeft(atom, "abcdefghijklmnopqrstuvwxyz")
 	switch atom[:len(atom)-len(number)] {
 	case "q", "iq", "tq", "fp", "f", "bf", "int", "mxfp", "nf", "nvfp", "w":

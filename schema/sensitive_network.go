@@ -83,7 +83,7 @@ var webhooks = []string{
 }
 
 func hasWebhook(s *subject) bool {
-	if !strings.Contains(s.text, "/") {
+	if !s.dotted || !strings.Contains(s.text, "/") {
 		return false
 	}
 	for _, w := range webhooks {
@@ -188,7 +188,7 @@ func hasHexIPv4(lower string) bool {
 	for n < len(rest) && isHex(rest[n]) {
 		n++
 	}
-	return n == 8 || n >= 1 && n <= 2 && strings.Contains(rest, ".") && every(strings.ReplaceAll(rest, "0x", ""), func(c byte) bool { return isHex(c) || c == '.' })
+	return n == 7 || n == 8 || n >= 1 && n <= 2 && strings.Contains(rest, ".") && every(strings.ReplaceAll(rest, "0x", ""), func(c byte) bool { return isHex(c) || c == '.' })
 }
 
 // isNumericIPv4 reports an address written as one number, or with parts left
@@ -228,7 +228,7 @@ func hasIPv6(s *subject) bool {
 			return true
 		}
 	}
-	return strings.Trim(s.text, "[]/0") == "::"
+	return strings.Trim(s.text, "[]/0") == "::" || strings.HasPrefix(s.text, "[::]:")
 }
 
 // holdsIPv6 drops words and ports that happen to be hex from both ends.

@@ -18,8 +18,8 @@ func startsAtRoot(text string) bool {
 	case '%', '$':
 		return isVariablePath(text)
 	}
-	if len(text) >= 3 && isLetter(text[0]) && (text[1] == ':' || text[1] == '|') {
-		return strings.IndexByte(`\/.`, text[2]) >= 0
+	if len(text) >= 2 && isLetter(text[0]) && (text[1] == ':' || text[1] == '|') {
+		return len(text) == 2 || strings.IndexByte(`\/.`, text[2]) >= 0
 	}
 	return strings.HasPrefix(text, "file:") || strings.HasPrefix(text, "HKEY_") ||
 		strings.HasPrefix(text, `HKLM\`) || strings.HasPrefix(text, `HKCU\`) || strings.HasPrefix(text, `HKCR\`)
@@ -125,6 +125,11 @@ func isFileName(s *subject) bool {
 		return false
 	}
 	name, _, _ := strings.Cut(s.text, ":")
+	// What editors and log rotation append.
+	name = strings.TrimRight(name, "~#")
+	if bare := strings.TrimRight(name, "0123456789"); strings.HasSuffix(bare, ".") && strings.Count(bare, ".") >= 2 {
+		name = strings.TrimSuffix(bare, ".")
+	}
 	if !strings.Contains(s.text, "/") && leafFiles().has(name) {
 		return true
 	}

@@ -121,7 +121,7 @@ func isRandomSegment(segment string) bool {
 // isRandomHex refuses digests and abbreviated ones from 12 digits on; numbers
 // and words that happen to be hex have few runs.
 func isRandomHex(n int, k classes) bool {
-	return n >= 17 && k.digits > 0 || n >= 12 && k.digits >= 2 && k.runs >= 4
+	return n >= 17 || n >= 12 && k.digits >= 2 && k.runs >= 4
 }
 
 // isRandomJoined judges a token with its separators left out: those of standard
@@ -171,18 +171,28 @@ func hasRandomGroups(s *subject) bool {
 }
 
 func isRandomGroups(token string) bool {
-	groups := strings.FieldsFunc(token, isSegmentBreak)
-	if len(groups) < 3 || isUUIDShaped(token) {
+	if len(token) < 14 || strings.Count(token, "-") < 2 || isUUIDShaped(token) {
 		return false
 	}
-	count := map[int]int{}
+	groups := strings.Split(token, "-")
+	var count, total [16]int
+	small := 0
 	for _, g := range groups {
-		if k := classify(g); len(g) >= 4 && k.digits > 0 && k.digits < len(g) && k.runs >= 2 && (k.lower == 0 || k.upper == 0) {
+		if len(g) >= len(total) || !every(g, isAlnum) {
+			return false
+		}
+		k := classify(g)
+		small += k.lower
+		total[len(g)]++
+		if len(g) >= 4 && k.digits > 0 && k.digits < len(g) && (k.lower == 0 || k.upper == 0) {
 			count[len(g)]++
 		}
 	}
-	for _, n := range count {
-		if n >= 3 && n*10 >= len(groups)*7 {
+	for length, mixed := range count {
+		if mixed >= 3 && mixed*10 >= len(groups)*7 {
+			return true
+		}
+		if mixed >= 2 && small == 0 && total[length] == len(groups) {
 			return true
 		}
 	}

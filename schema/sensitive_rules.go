@@ -75,6 +75,7 @@ type subject struct {
 	depth int                                   // layers of encoding taken off so far
 	judge func(value string, depth int) verdict // for what is decoded from it
 
+	dotted   bool     // a letter follows a dot, as in hosts and files, or the value is not plain
 	words    []string // separated by white space
 	command  bool     // a command line or a request in words
 	rooted   bool     // the whole text is a path from a root
@@ -88,12 +89,22 @@ func newSubject(value string, plain bool, depth int) *subject {
 	}
 	s.lower = strings.ToLower(s.text)
 	s.rooted = startsAtRoot(s.text)
+	s.dotted = !plain || hasDotBeforeLetter(s.text)
 	if !plain {
 		s.words = strings.Fields(s.text)
 		s.assigned = startsWithAssignment(s)
 		s.command = !s.assigned && isCommandLine(s)
 	}
 	return s
+}
+
+func hasDotBeforeLetter(text string) bool {
+	for i := 1; i < len(text); i++ {
+		if text[i-1] == '.' && isLetter(text[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // tokens yields the words of the text without the quotes, brackets and commas

@@ -57,8 +57,11 @@ func (t *vendorToken) fits(rest string) bool {
 
 // hasKeyBlock finds PEM, PGP, PuTTY and SSH keys and service account files.
 func hasKeyBlock(s *subject) bool {
+	if s.plain && !strings.Contains(s.lower, "--") && !strings.Contains(s.lower, "aaaa") {
+		return false
+	}
 	for _, mark := range []string{
-		"-----begin ", "-----begin+", "---- begin ssh", "putty-user-key-file", "age-secret-key-",
+		"-----begin ", "-----begin+", "---- begin ssh", "putty-user-key-file",
 		"\"private_key\"", "\"private_key_id\"", "\"type\": \"service_account\"", "\"type\":\"service_account\"",
 		"openssh-key-v1", "aaaab3nzac1yc2e", "aaaac3nzac1lzdi1nte5", "aaaae2vjzhnhlxnoyti", "aaaagnnrlx",
 	} {
@@ -71,6 +74,9 @@ func hasKeyBlock(s *subject) bool {
 
 // hasAuthorization finds the values of an Authorization header.
 func hasAuthorization(s *subject) bool {
+	if s.plain && !strings.Contains(s.text, ":") {
+		return false
+	}
 	for _, scheme := range []string{"bearer", "basic", "digest", "apikey"} {
 		i := strings.Index(s.lower, scheme)
 		if i < 0 || i > 0 && isAlnum(s.lower[i-1]) {
@@ -98,10 +104,11 @@ func isCredentialText(value string) bool {
 func hasSecretAssignment(s *subject) bool {
 	for i := 0; i < len(s.text); i++ {
 		switch s.text[i] {
-		case '=', ':', '/':
-			if s.text[i] == '/' && !s.plain {
-				continue
+		case '/':
+			if s.plain && i+1 < len(s.text) && namesPassword(s.text[:i]) {
+				return true
 			}
+		case '=', ':':
 			value := strings.TrimLeft(s.text[i+1:], "=>:\"' \t")
 			if namesSecret(nameBefore(s.text[:i]), value) && value != "" {
 				return true
@@ -111,6 +118,16 @@ func hasSecretAssignment(s *subject) bool {
 				return true
 			}
 		}
+	}
+	return false
+}
+
+// namesPassword reports the few words that with a slash after them are no
+// organisation but somebody's way to write down a secret.
+func namesPassword(word string) bool {
+	switch strings.ToLower(word) {
+	case "password", "passwd", "passphrase", "passcode", "pwd", "secret", "token":
+		return true
 	}
 	return false
 }

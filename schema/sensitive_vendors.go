@@ -13,7 +13,7 @@ func vendorFormats() []vendorToken {
 		{"ATATT3 ATCTT3 ATBB ATOA", 20, "_-=", false},
 		{"bkua_ bkpat_", 16, "", false}, {"CCIPAT_ CCIPRJ_", 16, "_", false}, {"ccpat_", 16, "_", false},
 		{"sqp_ squ_ sqa_ sgp_ sgd_ slk_", 20, "_", false}, {"gho-", 30, "", false},
-		{"npm_ nuget_ oy2", 30, "", false}, {"pypi-", 16, url, true}, {"rubygems_ cio", 32, "", false},
+		{"npm_ nuget_ oy2", 30, "", false}, {"pypi-A", 16, url, false}, {"rubygems_ cio", 32, "", false},
 		{"dckr_pat_ dckr_oat_", 16, url, false}, {"CLOJARS_", 20, "", false}, {"AKCp cmVmdGtu", 30, "", false},
 		// Clouds.
 		{"AKIA ASIA ABIA ACCA AROA AIDA AGPA AIPA ANPA ANVA APKA ASCA", 12, "", false},

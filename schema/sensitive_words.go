@@ -79,7 +79,7 @@ var modelWords = words(`
 	light fast turbo pro max ultra nano tiny small mini medium micro large huge xl xxl xs plus flash haiku sonnet opus preview exp
 	experimental beta alpha rc stable nightly edge cloud local custom default dev test prod tuned finetuned finetune it hf sft dpo
 	rlhf kto orpo ppo rl en zh de fr es multi multilingual moe dense scout maverick terminus uncensored abliterated cl s
-	dolphin mistral mixtral llama qwen gemma phi yi solar vicuna alpaca wizard hermes orca falcon deepseek granite command
+	dolphin mistral mixtral llama qwen gemma phi yi solar vicuna alpaca wizard hermes orca falcon deepseek granite
 	starcoder codellama nemo r qat gguf awq gptq exl mlx onnx fp half quant quantized original standard main release speed
 	minilm long short new old v c gpt o titan ministral pixtral magistral devstral codestral jamba glm kimi minimax`)
 

@@ -12,7 +12,8 @@ var topLevelDomains = words(`
 	zip mov day how new foo gg gl gd ly to ws fm am la so st vc cc ac ad ag im je
 	eu uk us ca de fr it es pt nl be ch at se no fi dk is ie pl cz sk hu ro bg gr tr ru su ua by kz uz cn jp kr tw hk mo sg my th
 	vn id ph in pk bd lk np mm kh au nz fj br ar cl mx pe ve ec uy bo py cr pa gt do pr cu za ng ke gh tz ug et eg ma dz tn ly il ps
-	jo lb sy ir iq sa ae qa kw om ye lu li mc mt cy ee lv lt si hr rs ba mk al me md ge az mn va sm gi fo gs cx nu tk ml ga cf gq
+	jo lb sy ir iq sa ae qa kw om ye lu li mc mt cy ee lv lt si hr rs ba mk al me md ge az mn va sm gi fo gs cx nu tk ml ga cf gq ci cm sn ne td bj tg bf cv rw bi mw mz zm zw bw na ls sz sc mu mg ao cd cg gn gm sl lr sd ss er dj ye om bh pf nc
+	af bt mv la tl pg sb ki to ws sm fk gl gp mq re yt pm wf tf aq bv
 	swiss cat bzh scot wales corsica quebec kiwi africa
 	internal local lan corp home intranet test onion svc localdomain localhost example invalid private priv lab prod
 	production staging cluster consul box workgroup hq office docker k8s node nodes vm fritz router gateway dmz bit domain

@@ -13,7 +13,7 @@ var topDirectories = words(`
 	test tests testing testdata spec specs fixtures mocks __tests__ e2e integration examples example samples sample demo demos
 	docs doc documentation man notes wiki build builds dist out output outputs target targets release releases debug obj artifacts
 	config configs configuration conf conf.d settings env envs environments secrets credentials creds keys certs ssl tls pki
-	data dataset database databases db sql dump dumps migrations seeds schema schemas models model checkpoints weights
+	data dataset datasets database databases db sql dump dumps migrations seeds schema schemas models model checkpoints weights
 	log logs cache caches backup backups bak archive archives old trash tmpfs scratch spool queue state
 	deploy deployment deployments terraform ansible helm charts chart k8s kubernetes manifests kustomize overlays docker compose ci
 	.github .git infra infrastructure ops playbooks roles inventory inventories group_vars host_vars hieradata puppet salt
@@ -31,10 +31,10 @@ var topDirectories = words(`
 var leafNames = words(`
 	bin sbin src lib libs etc tmp temp var usr home opt node_modules dist docs doc tests testdata spec fixtures scripts config configs conf
 	secrets credentials creds keys certs logs log cache backup backups archive uploads downloads documents desktop pictures invoices
-	payroll salaries contracts passwd shadow sudoers group hosts hostname crontab fstab motd environ cmdline maps
+	payroll salaries contracts passwd shadow sudoers hosts hostname crontab fstab motd environ cmdline
 	makefile dockerfile containerfile jenkinsfile vagrantfile gemfile rakefile procfile podfile brewfile readme license changelog authors
 	id_rsa id_dsa id_ecdsa id_ed25519 authorized_keys known_hosts packages vendor internal pkg cmd overlays manifests migrations
-	charts templates static assets public private include share man local www html htdocs`)
+	charts templates static assets public private share www html htdocs`)
 
 // leafFiles are well-known files without an extension.
 var leafFiles = words(`

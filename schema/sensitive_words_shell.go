@@ -46,9 +46,9 @@ var requests = words(`
 	unmount eject partition resize scan ping trace connect-to query resolve lookup-all log tail follow schedule cancel queue retry
 	rotate resample crop record capture play stream fix repair debug diagnose analyze analyse optimize profile benchmark explain
 	describe summarize summarise document help what which who whom whose where when why how is are am was were do does did has have
-	i we you my our let lets can't don don't grant revoke allow deny block permit forbid chmod chown own assign export import load
+	i we you let lets can't don don't grant revoke allow deny block permit forbid chmod chown own assign export import load
 	save store keep dump flush empty free allocate reserve scale fork bomb overwrite fill shrink grow expand zero recursively
 	force quickly safely only same also again now use try ship call email text message notify alert remind book pay buy order ask
-	all every any these those this that files folders directories users processes please ignore disregard forget pretend act
+	all every any please ignore disregard forget pretend act
 	go bring take put pick select choose change switch reset rebuild reinstall refresh regenerate validate lint organize organise
 	clean-up tidy sort-by collect gather identify detect determine calculate estimate guess draw plot chart visualize render`)
