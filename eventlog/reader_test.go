@@ -180,7 +180,11 @@ func TestDamagedCompactedSegmentsAreReportedAndSkipped(t *testing.T) {
 			t.Fatalf("%s at byte %d: %v", what, i, err)
 		}
 	}
-	for i := range len(frame) {
+	step := 1
+	if testing.Short() {
+		step = 7
+	}
+	for i := 0; i < len(frame); i += step {
 		check("truncated", i, frame[:i])
 		flipped := []byte(frame)
 		flipped[i] ^= 0x10

@@ -34,6 +34,9 @@ func TestErrorAtEverySystemCall(t *testing.T) {
 }
 
 func injectEach(t *testing.T, calls, faults []string) {
+	if testing.Short() {
+		t.Skip("left out with -short")
+	}
 	if err := exec.Command("strace", "-qq", "-o", "/dev/null", "true").Run(); err != nil {
 		t.Skipf("strace cannot trace here: %v", err)
 	}
