@@ -102,8 +102,7 @@ func TestTailFollowsEveryLineOnceAcrossRotations(t *testing.T) {
 	l := openLog(t, dir, nil)
 	appendAll(t, l, testLine(t, 2, 0))
 	p := startPipeline(t, filepath.Join(dir, ActiveName), "-c")
-	const perSegment = minSegmentBytes / 248
-	events := perSegment * pick(3, 11)
+	events := int(l.SegmentBytes()) / 248 * pick(3, 11)
 	tick := time.NewTicker(5 * time.Millisecond) // 2,000 a second
 	defer tick.Stop()
 	for i := 0; i < events; i += 10 {
