@@ -69,6 +69,11 @@ func assemble(template string) (string, error) {
 		}
 		field, after, _ := strings.Cut(rest, "}")
 		words := strings.Split(field, ":")
+		if words[0] != "repeat" && alphabets[words[0]] == "" {
+			out.WriteByte('{') // a brace of the value's own
+			template = rest
+			continue
+		}
 		n, err := strconv.Atoi(words[len(words)-1])
 		switch alphabet := alphabets[words[0]]; {
 		case err != nil:

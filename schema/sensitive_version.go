@@ -40,17 +40,15 @@ func isVersionCore(core string) bool {
 // isVersionSuffix walks the dotted identifiers of a pre-release or a build.
 // Four numbers in a row would be an address.
 func isVersionSuffix(suffix string, preRelease bool) bool {
-	numbers := 0
+	if longestNumberRun(suffix, '.') >= 4 {
+		return false
+	}
 	for _, identifier := range strings.Split(suffix, ".") {
 		if identifier == "" {
 			return false
 		}
-		if isDigits(identifier) {
-			if numbers++; numbers > 3 || preRelease && len(identifier) > 1 && identifier[0] == '0' {
-				return false
-			}
-		} else {
-			numbers = 0
+		if preRelease && isDigits(identifier) && len(identifier) > 1 && identifier[0] == '0' {
+			return false
 		}
 		if !isVersionIdentifier(identifier) {
 			return false
@@ -64,8 +62,6 @@ func isVersionIdentifier(identifier string) bool {
 	stamp, numbers := false, 0
 	for _, atom := range strings.Split(identifier, "-") {
 		switch {
-		case atom == "":
-			continue
 		case isDigits(atom):
 			if numbers++; numbers > 3 || !isBuildNumber(atom) {
 				return false
@@ -83,13 +79,13 @@ func isVersionIdentifier(identifier string) bool {
 }
 
 // isReleaseWord reports a single letter or a usual word, alone or with a number
-// on either side ("beta", "RC1", "3rc"), or two such words run together.
+// on either side ("beta", "RC1", "3rc").
 func isReleaseWord(atom string) bool {
 	word := strings.Trim(strings.ToLower(atom), "0123456789")
 	if len(atom)-len(word) > 8 {
 		return false
 	}
-	return len(word) == 1 || releaseWords().has(word)
+	return len(word) == 1 && isLower(word[0]) || releaseWords().has(word)
 }
 
 // isShortRevision reports an abbreviated commit id, with git's "g" or without.
