@@ -68,8 +68,11 @@ func joinsCommands(text string) bool {
 // isCmdlet reports PowerShell's Verb-Noun on its own.
 func isCmdlet(s *subject) bool {
 	verb, noun, found := strings.Cut(s.text, "-")
-	if !found || len(noun) < 3 || !cmdletVerbs().has(strings.ToLower(verb)) || !isUpper(verb[0]) || !isUpper(noun[0]) {
+	if !found || len(noun) < 2 || !cmdletVerbs().has(strings.ToLower(verb)) || !isUpper(verb[0]) || !isUpper(noun[0]) {
 		return false
+	}
+	if every(noun, isUpper) && len(noun) <= 4 {
+		return verb == "Get" || verb == "Set" || verb == "New" || verb == "Start" || verb == "Stop" || verb == "Remove" || verb == "Restart"
 	}
 	return every(noun, isAlnum) && strings.IndexFunc(noun, func(r rune) bool { return isLower(byte(r)) }) > 0 &&
 		!modelWords().has(strings.ToLower(strings.TrimRight(noun, "0123456789")))

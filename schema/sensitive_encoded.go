@@ -137,6 +137,9 @@ func isPlausible(text string) bool {
 			usual++
 		}
 	}
+	if len(text) >= 8 && startsAtRoot(text) {
+		return usual >= len(text)-2
+	}
 	if len(text) < 12 {
 		return len(text) >= 5 && !every(text, isDigit) &&
 			(usual == len(text) || usual == len(text)-1 && strings.Contains(text, " "))

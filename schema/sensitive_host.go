@@ -99,7 +99,7 @@ func hasDeviceName(s *subject) bool {
 
 func isDeviceName(token string) bool {
 	for i := 0; i < len(token); i++ {
-		if i > 0 && isAlnum(token[i-1]) {
+		if i > 0 && isAlnum(token[i-1]) || strings.IndexByte("DLMEWivsea", token[i]) < 0 {
 			continue
 		}
 		prefix, rest, found := strings.Cut(token[i:], "-")
@@ -107,15 +107,25 @@ func isDeviceName(token string) bool {
 			return true
 		}
 	}
+	return isAppleName(token)
+}
+
+// isAppleName reports the names Apple's products, and a few others, give
+// themselves: somebody's name and the product, or the other way round.
+func isAppleName(token string) bool {
 	if strings.HasPrefix(token, "MacBook-") || strings.HasPrefix(token, "MacBookPro-") || strings.HasPrefix(token, "iPhone-") {
 		return true
 	}
-	// Apple's: somebody's name, then the product.
-	lower := strings.ToLower(token)
-	for _, product := range [...]string{"-macbook", "-macbookpro", "-macbookair", "-iphone", "-ipad", "-imac", "-mac-mini", "-mac-studio", "-mac-pro", "-thinkpad", "-chromebook"} {
-		at := strings.Index(lower, product)
-		if end := at + len(product); at > 0 && (end == len(token) || !isAlnum(token[end])) {
-			return true
+	for i := 1; i+4 < len(token); i++ {
+		if token[i] != '-' || strings.IndexByte("mMiItTcC", token[i+1]) < 0 {
+			continue
+		}
+		rest := strings.ToLower(token[i+1 : min(len(token), i+12)])
+		for _, product := range [...]string{"macbook", "macbookpro", "macbookair", "iphone", "ipad", "imac", "mac-mini", "mac-studio", "mac-pro", "thinkpad", "chromebook"} {
+			after, found := strings.CutPrefix(rest, product)
+			if found && (after == "" || !isAlnum(after[0])) {
+				return true
+			}
 		}
 	}
 	return false

@@ -198,6 +198,9 @@ func isNumericIPv4(s *subject) bool {
 		first, rest, _ := strings.Cut(s.text, ".")
 		return first == "127" && isDigits(rest)
 	}
+	if !isDigits(s.text) {
+		return false
+	}
 	n, err := strconv.ParseUint(s.text, 10, 32)
 	return err == nil && n >= 1<<24 && s.text[0] != '0'
 }

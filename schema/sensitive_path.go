@@ -85,7 +85,7 @@ func isPathToken(token string, plain bool) bool {
 
 // isBareVariable reports %NAME% with nothing after it.
 func isBareVariable(token string) bool {
-	return token[0] == '%' && strings.IndexAny(token, `/\`) < 0
+	return token[0] == '%' && !strings.ContainsAny(token, `/\`)
 }
 
 // isNestedPath reports what no model name has: two slashes, a slash at the end,
@@ -108,14 +108,16 @@ func isNestedPath(s *subject) bool {
 // isDirectoryPair reports two parts of which the first is a usual directory or
 // the second a usual one or a usual file.
 func isDirectoryPair(s *subject) bool {
-	first, second, found := strings.Cut(s.text, "/")
+	first, second, found := strings.Cut(s.lower, "/")
 	if !s.plain || !found || isDomain(first) {
 		return false
 	}
 	second, _, _ = strings.Cut(second, ":")
 	// The registry of a runtime calls its own namespace "library".
-	directory := first != "library" && topDirectories().has(strings.ToLower(first))
-	return directory || leafNames().has(strings.ToLower(second))
+	if topDirectories().has(first) && !strings.HasPrefix(s.text, "library/") {
+		return true
+	}
+	return leafNames().has(second)
 }
 
 // isFileName reports a name with a known extension, possibly with spaces or a

@@ -114,8 +114,8 @@ func isRandomSegment(segment string) bool {
 		// Letters of one case: a quarter of the pairs are unusual.
 		return n >= 15 && k.odd*4 >= n
 	}
-	return k.runs >= 6 && k.runs*100 >= 45*n || n >= 15 && k.disorder() >= 560 ||
-		n >= 18 && k.digits >= 2 && k.runs*100 >= 30*n
+	return k.runs >= 6 && k.runs*100 >= 45*n || n >= 18 && k.digits >= 2 && k.runs*100 >= 30*n ||
+		n >= 15 && k.disorder() >= 560 || n >= 20 && k.disorder() >= 430
 }
 
 // isRandomHex refuses digests and abbreviated ones from 12 digits on; numbers
@@ -176,13 +176,14 @@ func isRandomGroups(token string) bool {
 	}
 	groups := strings.Split(token, "-")
 	var count, total [16]int
-	small := 0
+	small, letters := 0, 0
 	for _, g := range groups {
 		if len(g) >= len(total) || !every(g, isAlnum) {
 			return false
 		}
 		k := classify(g)
 		small += k.lower
+		letters += k.upper
 		total[len(g)]++
 		if len(g) >= 4 && k.digits > 0 && k.digits < len(g) && (k.lower == 0 || k.upper == 0) {
 			count[len(g)]++
@@ -196,7 +197,8 @@ func isRandomGroups(token string) bool {
 			return true
 		}
 	}
-	return false
+	width := len(groups[0])
+	return width >= 4 && small == 0 && total[width] == len(groups) && letters > 0 && strings.ContainsAny(token, "0123456789")
 }
 
 // hasForeignUUID finds a UUID that is not an event's: of another version or

@@ -105,7 +105,7 @@ func hasSecretAssignment(s *subject) bool {
 	for i := 0; i < len(s.text); i++ {
 		switch s.text[i] {
 		case '/':
-			if s.plain && i+1 < len(s.text) && namesPassword(s.text[:i]) {
+			if s.plain && i+1 < len(s.text) && namesPassword(s.lower[:i]) {
 				return true
 			}
 		case '=', ':':
@@ -122,10 +122,10 @@ func hasSecretAssignment(s *subject) bool {
 	return false
 }
 
-// namesPassword reports the few words that with a slash after them are no
+// namesPassword reports the few lower-case words that with a slash after them are no
 // organisation but somebody's way to write down a secret.
 func namesPassword(word string) bool {
-	switch strings.ToLower(word) {
+	switch word {
 	case "password", "passwd", "passphrase", "passcode", "pwd", "secret", "token":
 		return true
 	}
