@@ -23,7 +23,7 @@ var ruleExamples = map[string]struct{ found, passed []string }{
 		[]string{"https://slack.com/help", "webhook_sender", "hooks/slack"},
 	},
 	"secret-vendor-token": {
-		[]string{"gh" + "p_{base62:36}", "gl" + "pat-{base62:20}", "AK" + "IA{base32:16}", "model-h" + "f_{base62:34}", "s" + "k-{base62:48}",
+		[]string{"gh" + "p_{base62:36}", "gl" + "pat-{base62:20}", "AK" + "IA{base32:16}", "AK\u200b" + "IA{base32:16}", "model-h" + "f_{base62:34}", "s" + "k-{base62:48}",
 			"xo" + "xb-{digits:12}-{base62:20}", "py" + "pi-AgEI{base64url:40}", "ey" + "JhbGciOiJub25lIn0.e30", "gh" + "p_{repeat:0:36}"},
 		[]string{"hf-org/model-7b", "sk-learn-tiny", "npm_hint", "ghp_planner", "key-value-7b", "xai-org/grok-1", "pat-retriever-1b", "re_rank", "age1-7b", "AKIA"},
 	},
@@ -62,7 +62,7 @@ var ruleExamples = map[string]struct{ found, passed []string }{
 		[]string{"pkg@1.2.3", "embedded-mlx@/Users/x", `PS1=\u@\h`, "@", "a @ b"},
 	},
 	"ip-v4": {
-		[]string{"10.1.2.3", "ollama-10.1.2.3", "10.1.2.3:8080", "0300.0250.0001.0005", "1.1.0+10.1.2.3", "10[.]1[.]2[.]3", "0x7f.0x0.0x0.0x1", "１０.１.２.３"},
+		[]string{"10.1.2.3", "ollama-10.1.2.3", "10.1.2.3:8080", "0300.0250.0001.0005", "1.1.0+10.1.2.3", "10[.]1[.]2[.]3", "10.1\u2060.2.3", "0x7f.0x0.0x0.0x1", "１０.１.２.３"},
 		[]string{"10.1.2", "1.1.0-beta.2+build.7", "Phi-3.5-mini", "2026.11.23.1", "v0.3"},
 	},
 	"ip-v4-dashed": {

@@ -37,6 +37,7 @@ func TestInspectBounds(t *testing.T) {
 		{"foo--bar", Unrecognized, "no-known-shape"},
 		{"alice:hunter2", Unrecognized, "no-known-shape"},
 		{"1.0.0-alice", Unrecognized, "no-known-shape"},
+		{"model-123456789", Unrecognized, "no-known-shape"},
 		{"5551234567", Unrecognized, "no-known-shape"},
 	} {
 		v := Inspect("", test.value)
