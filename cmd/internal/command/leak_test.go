@@ -16,14 +16,17 @@ import (
 	"caro.sh/telemetry/schema"
 )
 
-// leaks are values that must not come out again. The corpora add to them: those
-// of the project, and the one CARO_DETECTOR_CORPUS names.
+// leaks are values that must not come out again. The corpora add to them, unless
+// time is short: those of the project, and the one CARO_DETECTOR_CORPUS names.
 func leaks(t *testing.T) []string {
 	values := []string{
 		"/home/sesame/plan.txt", "C:\\Users\\sesame", "sesame@example.com", "https://sesame:open@example.com/",
 		"SESAME_KEY=open", "10.9.8.77", "fe80::5e5a:3e00", "host.sesame.example", "rm -rf sesame", "$(sesame)",
 		"c2VzYW1lIG9wZW4gdXA=", "open sesame, please", "\x1b[31msesame\x1b[0m", "ses\namé", "sk-" + strings.Repeat("sesAme09", 6),
 		strings.Repeat("sesame", 40), "{\"sesame\":1}", "%73%65sesame", "E_SESAME OPEN",
+	}
+	if testing.Short() {
+		return values
 	}
 	names, err := filepath.Glob("../../../fixtures/corpus/*.ndjson*")
 	if err != nil {
@@ -188,7 +191,7 @@ func (v *vocabulary) hold(t *testing.T, text string) {
 func TestShowPrintsNothingUnchecked(t *testing.T) {
 	dir := t.TempDir()
 	var log strings.Builder
-	for _, value := range leaks(t)[:19] {
+	for _, value := range leaks(t)[:19] /* those that are written here */ {
 		for _, line := range places(value) {
 			log.WriteString(line + "\n")
 		}
