@@ -192,6 +192,9 @@ func survey(t *testing.T, dir string, acked, kept int) string {
 		if _, backup := parseBackup(name); backup {
 			return "a rotated file was not adopted"
 		}
+		if strings.HasPrefix(name, tmpPrefix) {
+			return name + " was left behind"
+		}
 	}
 	return ""
 }

@@ -214,6 +214,7 @@ func (l *Log) gather(t *tail, lines []schema.Line, limit int64) (count int) {
 // file than a lost event.
 func (l *Log) makePlace(t *tail, lines []schema.Line) (*tail, int, error) {
 	if t.size == 0 || l.refuse && l.limit < l.SegmentBytes() {
+		l.seen = nil // somebody may make room: look again next time
 		return t, 0, ErrFull
 	}
 	sealErr := l.sealLocked(t)
@@ -234,6 +235,7 @@ func (l *Log) makePlace(t *tail, lines []schema.Line) (*tail, int, error) {
 	case sealErr != nil:
 		return again, 0, sealErr
 	}
+	l.seen = nil
 	return again, 0, ErrFull
 }
 

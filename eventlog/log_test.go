@@ -142,6 +142,13 @@ func TestRefusingLogKeepsTheOldest(t *testing.T) {
 	if again, err := openLog(t, dir, &Options{MaxBytes: MinMaxBytes, Refuse: true}).Append(lines[n]); again != 0 || !errors.Is(err, ErrFull) {
 		t.Errorf("a second log kept %d: %v", again, err)
 	}
+	s, err := OpenSnapshot(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	compactFile(t, filepath.Join(dir, s.Segments()[0].Name)) // somebody makes room
+	appendAll(t, l, lines[n])
 }
 
 func TestGoroutinesAndLogsShareADirectory(t *testing.T) {
@@ -288,6 +295,11 @@ func TestAppendLeavesNothingOpen(t *testing.T) {
 	}
 	if got := open(); got > fds {
 		t.Errorf("%d files open, %d before", got, fds)
+	}
+	other := openLog(t, dir, &Options{MaxBytes: 100 * MB})
+	for _, line := range lines[:20] { // two caps in one process
+		appendAll(t, other, line)
+		appendAll(t, l, line)
 	}
 	if got := runtime.NumGoroutine(); got > goroutines+1 {
 		t.Errorf("%d goroutines, %d before", got, goroutines)

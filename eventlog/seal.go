@@ -112,7 +112,7 @@ func (l *Log) findBackup(active fs.FileInfo) (string, error) {
 // restore writes a segment from memory whose file the rotation truncated.
 func (l *Log) restore(backup string, content []byte, number uint64, ls *listing) error {
 	name := segmentName(number, l.now().UTC().Format(timeLayout))
-	tmp := l.path(tmpPrefix + "restore")
+	tmp := l.path(tmpRestore)
 	if err := l.writeAside(tmp, content); err != nil {
 		return fmt.Errorf("restore the rotated file: %w", err)
 	}
@@ -163,6 +163,14 @@ func (l *Log) recoverLocked() (*meta, *listing, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	// Only the holder of the lock makes these; whoever left them is dead.
+	for _, name := range []string{tmpPrefix + metaName, tmpRestore} {
+		if _, left := ls.sizes[name]; left {
+			if err := l.unlink(name, ls); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
 	if err := l.redoRemovals(m, ls); err != nil {
 		return nil, nil, err
 	}
@@ -208,7 +216,7 @@ func (l *Log) unlink(name string, ls *listing) error {
 		return nil
 	}
 	if err := l.fs.Remove(l.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove a segment: %w", err)
+		return fmt.Errorf("remove a file: %w", err)
 	}
 	ls.drop(name)
 	return nil

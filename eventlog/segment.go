@@ -17,6 +17,7 @@ const (
 	sentDir     = "sent"
 	refusedDir  = "refused"
 	tmpPrefix   = ".tmp-"
+	tmpRestore  = tmpPrefix + "restore"
 
 	segmentPrefix = "events-"
 	plainSuffix   = ".ndjson"

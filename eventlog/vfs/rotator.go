@@ -7,14 +7,19 @@ import (
 	lumberjack "gopkg.in/natefinch/lumberjack.v2"
 )
 
-// rotators lends out lumberjack loggers, one per file and process: each one
+// rotators lends out lumberjack loggers, one per file, guard and process: each one
 // that ever wrote keeps a goroutine for the life of the process, so making them
 // freely would leak.
-var rotators = rotatorSet{byName: map[string]*lumberjack.Logger{}}
+var rotators = rotatorSet{loggers: map[rotatorKey]*lumberjack.Logger{}}
 
 type rotatorSet struct {
-	mu     sync.Mutex
-	byName map[string]*lumberjack.Logger
+	mu      sync.Mutex
+	loggers map[rotatorKey]*lumberjack.Logger
+}
+
+type rotatorKey struct {
+	name   string
+	maxMiB int
 }
 
 // get returns the logger for a file. Its own retention, compression and size
@@ -27,10 +32,11 @@ func (s *rotatorSet) get(name string, maxMiB int) Rotator {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.byName[name]
-	if l == nil || l.MaxSize != maxMiB {
+	key := rotatorKey{name, maxMiB}
+	l := s.loggers[key]
+	if l == nil {
 		l = &lumberjack.Logger{Filename: name, MaxSize: maxMiB}
-		s.byName[name] = l
+		s.loggers[key] = l
 	}
 	return l
 }
