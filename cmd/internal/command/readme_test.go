@@ -96,7 +96,7 @@ func runStep(t *testing.T, dir string, s step) string {
 	}
 	cmd := exec.Command("bash", "-c", s.command)
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Join(dir, "home"), "TZ=UTC", "LC_ALL=C"}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Join(dir, "home"), "TZ=UTC", "LC_ALL=C", "GORACE=" + raceOptions}
 	output, _ := cmd.CombinedOutput() // how a command ended shows in what it prints
 	got := strings.ReplaceAll(string(output), filepath.Join(dir, "home"), "/home/you")
 	if matches(s.want, got) {

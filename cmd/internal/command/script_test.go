@@ -20,6 +20,10 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"caro": Main})
 }
 
+// raceOptions keep the race detector from sleeping a second at the end of every
+// command; without the detector nobody reads them.
+const raceOptions = "atexit_sleep_ms=0"
+
 // TestScripts runs the scripts that could stand in the manual.
 func TestScripts(t *testing.T) {
 	fixtures, err := filepath.Abs("../../../fixtures")
@@ -34,6 +38,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("FIXTURES", fixtures)
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("TZ", "UTC")
+			e.Setenv("GORACE", raceOptions)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
