@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"caro.sh/telemetry/eventlog"
 	"caro.sh/telemetry/schema"
@@ -49,7 +50,7 @@ func (c *cli) permission(wanted schema.Level) (permission, error) {
 
 func capProblem(s settings) string {
 	for _, p := range s.problems {
-		if len(p) > len(envCap) && p[:len(envCap)] == envCap {
+		if strings.HasPrefix(p, envCap) {
 			return p
 		}
 	}
@@ -78,8 +79,5 @@ func (c *cli) drain(files []string) {
 // open opens the log for a tool, which waits for its turn longer than a host.
 func (p permission) open() (*eventlog.Log, error) {
 	log, err := eventlog.Open(p.dir, &eventlog.Options{MaxBytes: p.maxBytes, LockTimeout: toolTimeout})
-	if err != nil {
-		return nil, logError(err, p.dir, true)
-	}
-	return log, nil
+	return log, logError(err, p.dir, true)
 }

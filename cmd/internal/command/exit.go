@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
 	"caro.sh/telemetry/eventlog"
 )
@@ -38,15 +37,17 @@ func usageError(format string, args ...any) error {
 	return &exitError{code: exitUsage, msg: fmt.Sprintf(format, args...)}
 }
 
-// logError names the code and the remedy for an error of the log in dir.
+// logError names the code and the remedy for an error of the log in dir, if any;
 // creating tells a directory that cannot be made from one that cannot be used.
 func logError(err error, dir string, creating bool) error {
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, eventlog.ErrLocked):
 		return &exitError{exitTryAgain, err.Error(), "another program holds the log in " + dir + "; try again later"}
 	case errors.Is(err, eventlog.ErrFull):
 		return &exitError{exitIO, err.Error(), "raise " + envCap + " or clear the log"}
-	case creating && !errors.Is(err, fs.ErrInvalid):
+	case creating:
 		return &exitError{exitCannotCreate, err.Error(), "choose a directory you may write with --dir or " + envDir}
 	}
 	return &exitError{exitIO, err.Error(), "look at the disk that holds " + dir}

@@ -85,7 +85,7 @@ func (c *cli) record(files []string, level schema.Level) error {
 	r := &recorder{stderr: c.Stderr, log: log, permission: p}
 	r.answer = recordAnswer{Recorded: true, Dir: p.dir, Refusals: []refusal{}}
 	err = c.eachInput(files, r.read)
-	if closeErr := log.Close(); err == nil && closeErr != nil {
+	if closeErr := log.Close(); err == nil {
 		err = logError(closeErr, p.dir, false)
 	}
 	return c.recorded(r.answer, err)

@@ -152,12 +152,14 @@ func (c *cli) simulateLog(f simulateFlags) (simulateAnswer, error) {
 	if err != nil {
 		return sum, err
 	}
-	sink := &sink{rate: f.rate, send: func(lines []schema.Line) error { return appendAll(log, lines) }}
-	err = errors.Join(sink.run(f.options(f.start)), log.Close())
-	sum.Events, sum.Bytes = sink.events, sink.bytes
-	if err != nil {
-		err = logError(err, p.dir, false)
+	sink := &sink{rate: f.rate, send: func(lines []schema.Line) error {
+		return logError(appendAll(log, lines), p.dir, false)
+	}}
+	err = sink.run(f.options(f.start))
+	if closeErr := log.Close(); err == nil {
+		err = logError(closeErr, p.dir, false)
 	}
+	sum.Events, sum.Bytes = sink.events, sink.bytes
 	return sum, err
 }
 
