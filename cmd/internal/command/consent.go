@@ -19,12 +19,13 @@ type permission struct {
 }
 
 // permission asks consent and level as any host does. A log named by the --dir
-// flag belongs to the caller: only the cap is asked there. A level the user has
+// flag belongs to the caller: only the cap is asked there, and --no-telemetry,
+// which the same caller typed. A level the user has
 // chosen is a ceiling for wanted; where none was chosen, wanted decides.
 func (c *cli) permission(wanted schema.Level) (permission, error) {
 	s := c.settings()
 	p := permission{level: s.level, maxBytes: s.maxBytes}
-	if c.dirFlag != "" {
+	if c.dirFlag != "" && s.reason != reasonFlag {
 		if s.capBad {
 			return p, &exitError{exitSettings, "nothing was recorded: " + capProblem(s), "correct or unset " + envCap}
 		}
