@@ -72,7 +72,7 @@ func isCmdlet(s *subject) bool {
 		return false
 	}
 	if every(noun, isUpper) && len(noun) <= 4 {
-		return verb == "Get" || verb == "Set" || verb == "New" || verb == "Start" || verb == "Stop" || verb == "Remove" || verb == "Restart"
+		return noun == "VM" || verb == "Get" || verb == "Set" || verb == "New" || verb == "Start" || verb == "Stop" || verb == "Remove" || verb == "Restart"
 	}
 	return every(noun, isAlnum) && strings.IndexFunc(noun, func(r rune) bool { return isLower(byte(r)) }) > 0 &&
 		!modelWords().has(strings.ToLower(strings.TrimRight(noun, "0123456789")))

@@ -293,5 +293,5 @@ func isHexGroups(text string, sep byte, width int) bool {
 			digits = true
 		}
 	}
-	return digits
+	return digits || width == 2
 }

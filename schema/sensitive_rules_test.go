@@ -75,7 +75,7 @@ var ruleExamples = map[string]struct{ found, passed []string }{
 		[]string{"std::env", "foo::bar", "12:34:56", "llama3:8b", "FOO ::= bar", "src/main.rs:42:5"},
 	},
 	"ip-mac": {
-		[]string{"00:1A:2B:3C:4D:5E", "00-1a-2b-3c-4d-5e", "001a.2b3c.4d5e"},
+		[]string{"00:1A:2B:3C:4D:5E", "00-1a-2b-3c-4d-5e", "001a.2b3c.4d5e", "aa-bb-cc-dd-ee-ff"},
 		[]string{"a-b-c-d-e-f", "550e8400-e29b-41d4", "2026-11-23"},
 	},
 	"path-rooted": {
@@ -117,7 +117,7 @@ var ruleExamples = map[string]struct{ found, passed []string }{
 		[]string{"desktop-7b", "WIN_ERROR", "macbook_probe", "organizer-iphone09", "laptop-lm-3b", `foo\bar`},
 	},
 	"command-cmdlet": {
-		[]string{"Get-Process", "New-LocalUser", "ConvertTo-Json", "Invoke-Command"},
+		[]string{"Get-Process", "New-LocalUser", "ConvertTo-Json", "Invoke-Command", "Export-VM"},
 		[]string{"Open-Instruct", "DeepSeek-Coder", "Get-it", "get-process", "Phi-Mini", "Merge-7B"},
 	},
 	"command-words": {

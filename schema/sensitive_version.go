@@ -100,5 +100,8 @@ func isShortRevision(atom string) bool {
 // isBuildNumber reports a counter, a date or a time of this century; longer
 // runs of digits may be a telephone or an account.
 func isBuildNumber(digits string) bool {
+	if len(digits) == 10 {
+		return '5' <= digits[1] && digits[0] == '1' // seconds since 1970, from 2017 on
+	}
 	return len(digits) <= 8 || (len(digits) == 12 || len(digits) == 14) && strings.HasPrefix(digits, "20")
 }
