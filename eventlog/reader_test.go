@@ -235,6 +235,9 @@ func TestMissingAndEmptyDirectoriesAreEmptyLogs(t *testing.T) {
 		if got, damage := order(t, s); got != nil || damage != nil || len(s.Segments()) != 0 || s.Losses().Total() != 0 {
 			t.Errorf("found %v, %v", got, damage)
 		}
+		if s.LogID() != "" {
+			t.Error("a log that does not exist has an id")
+		}
 	}
 }
 

@@ -62,6 +62,7 @@ func (s *Snapshot) take(locked bool) error {
 		before, err := list(s.fs, s.dir)
 		if errors.Is(err, fs.ErrNotExist) {
 			s.meta = newMeta(time.Time{})
+			s.meta.LogID = ""
 			return nil
 		}
 		if err != nil {
