@@ -4,4 +4,4 @@ package main
 
 import "caro.sh/telemetry/cmd/internal/command"
 
-func main() { command.Main() }
+func main() { command.Main("caro") }

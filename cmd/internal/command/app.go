@@ -20,19 +20,21 @@ func init() {
 	kingpin.EnableFileExpansion = false
 }
 
-// Main runs caro with the arguments and streams of this process and ends it.
-func Main() {
+// Main runs a program, caro or one of its separate tools, with the arguments
+// and streams of this process and ends it.
+func Main(program string) {
 	// A reader that went away is seen as an error of the write, so that what
 	// is being recorded is still recorded.
 	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(Run(Process{
-		Name: os.Args[0], Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Program: program, Name: os.Args[0], Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, Now: time.Now,
 	}))
 }
 
 // Process is all that a command knows of the world outside.
 type Process struct {
+	Program        string   // which of the programs it is
 	Name           string   // as it was called; programs it starts are called the same
 	Args           []string // without the name
 	Stdin          io.Reader
@@ -46,7 +48,7 @@ func Run(p Process) int {
 	c := &cli{Process: p}
 	code, err := c.parseAndRun()
 	if err != nil {
-		return report(p.Stderr, err)
+		return report(p.Stderr, p.Program, err)
 	}
 	return code
 }
@@ -54,11 +56,12 @@ func Run(p Process) int {
 // cli is one run of the program: the flags that every command has.
 type cli struct {
 	Process
-	dirFlag   string
-	json      bool
-	colour    bool
-	telemetry bool
-	run       func() error
+	dirFlag    string
+	configFlag string
+	json       bool
+	colour     bool
+	telemetry  bool
+	run        func() error
 }
 
 // ended is how kingpin's terminate gets out of its parser.
@@ -74,22 +77,42 @@ func (c *cli) parseAndRun() (code int, err error) {
 			panic(e)
 		}
 	}()
-	if len(c.Args) == 0 {
-		return 0, &exitError{exitUsage, "no command given", "caro --help lists the commands"}
+	app, ok := c.application()
+	if !ok {
+		return 0, usageError("no program is called %s", c.Program)
+	}
+	if len(c.Args) == 0 && c.run == nil {
+		return 0, &exitError{exitUsage, "no command given", c.Program + " --help lists the commands"}
 	}
 	for _, arg := range c.Args {
 		if arg == "" {
 			return 0, usageError("an empty argument: is a variable unset? (a dash means standard input)")
 		}
 	}
-	if _, err := c.application().Parse(c.Args); err != nil {
-		return 0, &exitError{exitUsage, err.Error(), "caro --help lists the commands, --help after a command its flags"}
+	if _, err := app.Parse(c.Args); err != nil {
+		return 0, &exitError{exitUsage, err.Error(), c.Program + " --help lists the commands, --help after a command its flags"}
 	}
 	return 0, c.run()
 }
 
-func (c *cli) application() *kingpin.Application {
-	app := kingpin.New("caro", "Local, private telemetry of the caro command line tool.")
+// program is one of the executables: what it says about itself and how its
+// commands, or the one thing it does, are added.
+type program struct {
+	help string
+	add  func(c *cli, app *kingpin.Application)
+}
+
+// programs are the executables, each a one-line main under cmd/.
+var programs = map[string]program{
+	"caro": {"Local, private telemetry of the caro command line tool.", (*cli).addCaro},
+}
+
+func (c *cli) application() (*kingpin.Application, bool) {
+	p, ok := programs[c.Program]
+	if !ok {
+		return nil, false
+	}
+	app := kingpin.New(c.Program, p.help)
 	app.Terminate(func(code int) { panic(ended{code}) })
 	app.UsageWriter(c.Stdout).ErrorWriter(c.Stderr)
 	app.Version(version)
@@ -97,19 +120,36 @@ func (c *cli) application() *kingpin.Application {
 		Default("true").BoolVar(&c.telemetry)
 	app.Flag("color", "Use colours on a terminal; NO_COLOR switches them off as well.").
 		Default("true").BoolVar(&c.colour)
+	app.Flag("config", "Settings file (else ~/.config/caro/config.toml).").
+		PlaceHolder("FILE").SetValue(nonEmpty{&c.configFlag})
+	p.add(c, app)
+	return app, true
+}
 
+func (c *cli) addCaro(app *kingpin.Application) {
 	group := app.Command("telemetry", "Record, look at and check telemetry events.")
 	for _, add := range []func(*kingpin.CmdClause){
 		c.addRecord, c.addCheck, c.addShow, c.addStatus, c.addSchema, c.addSimulate,
 	} {
 		add(group)
 	}
-	return app
+}
+
+// commander is what commands are added to: a program, or a group of commands.
+type commander interface {
+	Command(name, help string) *kingpin.CmdClause
+}
+
+// clause is what flags and arguments are added to: a command, or a program
+// that does one thing.
+type clause interface {
+	Flag(name, help string) *kingpin.FlagClause
+	Arg(name, help string) *kingpin.ArgClause
 }
 
 // command adds a sub-command that runs run once the whole line is parsed.
-func (c *cli) command(group *kingpin.CmdClause, name, help string, run func() error) *kingpin.CmdClause {
-	cmd := group.Command(name, help)
+func (c *cli) command(to commander, name, help string, run func() error) *kingpin.CmdClause {
+	cmd := to.Command(name, help)
 	cmd.Action(func(*kingpin.ParseContext) error {
 		c.run = run
 		return nil
@@ -117,11 +157,17 @@ func (c *cli) command(group *kingpin.CmdClause, name, help string, run func() er
 	return cmd
 }
 
-func (c *cli) addJSON(cmd *kingpin.CmdClause) {
+// only makes run the one thing a program does; its flags go to the program.
+func (c *cli) only(app *kingpin.Application, run func() error) clause {
+	c.run = run
+	return app
+}
+
+func (c *cli) addJSON(cmd clause) {
 	cmd.Flag("json", "Answer in JSON (docs/cli-json.md).").BoolVar(&c.json)
 }
 
-func (c *cli) addDir(cmd *kingpin.CmdClause) {
+func (c *cli) addDir(cmd clause) {
 	cmd.Flag("dir", "Directory of the log (or "+envDir+"; else ~/.local/state/caro/telemetry).").
 		PlaceHolder("DIR").SetValue(nonEmpty{&c.dirFlag})
 }

@@ -17,7 +17,7 @@ const goodLine = `{"event":"error.occurred","timestamp":"2026-11-23T10:15:30.123
 func run(stdin io.Reader, args ...string) (stdout, stderr string, code int) {
 	var out, errs bytes.Buffer
 	code = Run(Process{
-		Name: "caro", Args: args, Stdin: stdin, Stdout: &out, Stderr: &errs,
+		Program: "caro", Name: "caro", Args: args, Stdin: stdin, Stdout: &out, Stderr: &errs,
 		Getenv: func(string) string { return "" }, Now: time.Now,
 	})
 	return out.String(), errs.String(), code
@@ -59,7 +59,7 @@ func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("nobody l
 func TestRecordGoesOnWhenNobodyReadsItsComplaints(t *testing.T) {
 	dir := t.TempDir()
 	code := Run(Process{
-		Name: "caro", Args: []string{"telemetry", "record", "--dir", dir},
+		Program: "caro", Name: "caro", Args: []string{"telemetry", "record", "--dir", dir},
 		Stdin:  strings.NewReader(strings.Repeat("sesame\n"+goodLine, 3)),
 		Stdout: io.Discard, Stderr: failingWriter{},
 		Getenv: func(string) string { return "" }, Now: time.Now,

@@ -53,8 +53,8 @@ func logError(err error, dir string, creating bool) error {
 	return &exitError{exitIO, err.Error(), "look at the disk that holds " + dir}
 }
 
-// report says on w what err means and returns the code to end with.
-func report(w io.Writer, err error) int {
+// report says on w what err means to the program and returns the code to end with.
+func report(w io.Writer, program string, err error) int {
 	if err == nil {
 		return exitDone
 	}
@@ -63,7 +63,7 @@ func report(w io.Writer, err error) int {
 		e = &exitError{code: exitFailed, msg: err.Error()}
 	}
 	if e.msg != "" {
-		fmt.Fprintf(w, "caro: %s\n", e.msg)
+		fmt.Fprintf(w, "%s: %s\n", program, e.msg)
 	}
 	if e.hint != "" {
 		fmt.Fprintf(w, "hint: %s\n", e.hint)

@@ -17,7 +17,16 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"caro": Main})
+	testscript.Main(m, executables())
+}
+
+// executables are the programs the scripts may call.
+func executables() map[string]func() {
+	all := map[string]func(){}
+	for name := range programs {
+		all[name] = func() { Main(name) }
+	}
+	return all
 }
 
 // raceOptions keep the race detector from sleeping a second at the end of every
