@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"caro.sh/telemetry/eventlog/vfs"
 )
@@ -19,6 +20,11 @@ func prepareDir(disk vfs.FS, dir string) error {
 	if err := disk.MkdirAll(dir); err != nil {
 		return fmt.Errorf("make the log directory: %w", err)
 	}
+	return checkDir(disk, dir)
+}
+
+// checkDir makes sure that the directory is there and this user's own.
+func checkDir(disk vfs.FS, dir string) error {
 	info, err := disk.Stat(dir)
 	if err != nil {
 		return fmt.Errorf("look at the log directory: %w", err)
@@ -41,6 +47,7 @@ type listing struct {
 	backups []string // rotated, not yet adopted; oldest first
 	bytes   int64    // of everything, whatever it is
 	sizes   map[string]int64
+	times   map[string]time.Time // of the last change of content
 }
 
 // list reads the directory. Any error aborts: what is not listed would look
@@ -50,7 +57,7 @@ func list(disk vfs.FS, dir string) (*listing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the log directory: %w", err)
 	}
-	ls := &listing{plain: map[uint64]string{}, lz4: map[uint64]string{}, sizes: map[string]int64{}}
+	ls := &listing{plain: map[uint64]string{}, lz4: map[uint64]string{}, sizes: map[string]int64{}, times: map[string]time.Time{}}
 	for _, e := range entries {
 		if err := ls.add(disk, dir, e); err != nil {
 			return nil, fmt.Errorf("list the log directory: %w", err)
@@ -76,6 +83,7 @@ func (ls *listing) add(disk vfs.FS, dir string, e fs.DirEntry) error {
 	}
 	ls.bytes += info.Size()
 	ls.sizes[name] = info.Size()
+	ls.times[name] = info.ModTime()
 	if !info.Mode().IsRegular() {
 		return nil
 	}
@@ -167,6 +175,7 @@ func (ls *listing) drop(name string) {
 func (ls *listing) adopt(was, name string, number uint64, size int64) {
 	ls.backups = slices.DeleteFunc(ls.backups, func(s string) bool { return s == was })
 	ls.bytes += size - ls.sizes[was]
+	ls.times[name] = ls.times[was]
 	delete(ls.sizes, was)
 	ls.sizes[name] = size
 	ls.plain[number] = name

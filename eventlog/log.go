@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"caro.sh/telemetry/eventlog/vfs"
@@ -35,6 +37,8 @@ var (
 	ErrLocked = vfs.ErrLocked
 	// ErrFull means that the size cap leaves no room for the event.
 	ErrFull = errors.New("the log is full")
+	// ErrOff means that consent was withdrawn: nothing was written.
+	ErrOff = errors.New("recording is switched off")
 )
 
 // Options of a log; the zero value and nil mean the defaults.
@@ -47,9 +51,16 @@ type Options struct {
 	// Refuse makes a full log answer ErrFull instead of removing its oldest
 	// segments.
 	Refuse bool
+	// KeepUnsent is how old an unsent segment may become; 0 is
+	// DefaultKeepUnsent, less than 0 is no limit (a site without a network).
+	KeepUnsent time.Duration
+	// Consent is asked before every append, under the lock, so that nothing is
+	// written once an opt-out has cleared the log; nil always agrees.
+	Consent func() bool
 	// FS is the disk, nil the real one.
 	FS vfs.FS
-	// Now is the clock, nil the real one. It names files and dates meta.json.
+	// Now is the clock, nil the real one. It names files, dates meta.json and
+	// tells how old things are.
 	Now func() time.Time
 }
 
@@ -61,7 +72,13 @@ type Log struct {
 	now         func() time.Time
 	maxBytes    int64
 	lockTimeout time.Duration
+	keepUnsent  time.Duration
 	refuse      bool
+	consent     func() bool
+	existing    bool // never make the directory
+
+	maintaining atomic.Bool // this Log holds .maint.lock
+	swapping    sync.Mutex  // one file at a time is built beside its segment
 
 	turn chan struct{} // holds a token while a goroutine works; guards what follows
 
@@ -76,12 +93,31 @@ type Log struct {
 // until the first append. ErrForeign is returned for a directory of another
 // user.
 func Open(dir string, o *Options) (*Log, error) {
+	l := newLog(dir, o)
+	if err := prepareDir(l.fs, dir); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// OpenExisting is Open for whoever looks after a log and has nothing to add: a
+// directory that is missing is fs.ErrNotExist, and is not made later either.
+func OpenExisting(dir string, o *Options) (*Log, error) {
+	l := newLog(dir, o)
+	l.existing = true
+	if err := checkDir(l.fs, dir); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func newLog(dir string, o *Options) *Log {
 	if o == nil {
 		o = &Options{}
 	}
 	l := &Log{
 		dir: dir, fs: o.FS, now: o.Now, maxBytes: o.MaxBytes, lockTimeout: o.LockTimeout,
-		refuse: o.Refuse, turn: make(chan struct{}, 1),
+		keepUnsent: o.KeepUnsent, refuse: o.Refuse, consent: o.Consent, turn: make(chan struct{}, 1),
 	}
 	if l.fs == nil {
 		l.fs = vfs.Disk
@@ -96,10 +132,10 @@ func Open(dir string, o *Options) (*Log, error) {
 	if l.lockTimeout == 0 {
 		l.lockTimeout = DefaultLockTimeout
 	}
-	if err := prepareDir(l.fs, dir); err != nil {
-		return nil, err
+	if l.keepUnsent == 0 {
+		l.keepUnsent = DefaultKeepUnsent
 	}
-	return l, nil
+	return l
 }
 
 func (l *Log) path(name string) string { return filepath.Join(l.dir, name) }
@@ -126,7 +162,7 @@ func (l *Log) lock() (unlock func(), err error) {
 	}
 	o := vfs.LockOptions{Timeout: l.lockTimeout - time.Since(start)}
 	held, err := l.fs.Lock(l.path(lockName), o)
-	if errors.Is(err, fs.ErrNotExist) { // somebody removed the directory: begin a new one
+	if errors.Is(err, fs.ErrNotExist) && !l.existing { // somebody removed the directory: begin a new one
 		if err = prepareDir(l.fs, l.dir); err == nil {
 			held, err = l.fs.Lock(l.path(lockName), o)
 		}

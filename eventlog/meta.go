@@ -27,7 +27,12 @@ type meta struct {
 	// RemovedThrough is written before segments are unlinked: whatever is
 	// still there up to it has been counted already and goes.
 	RemovedThrough uint64 `json:"removed_through"`
-	Losses         Losses `json:"losses"`
+	// Floor is the highest number recorded before the newest opt-out:
+	// segments up to it are never uploaded.
+	Floor uint64 `json:"floor,omitzero"`
+	// Clock is what age limits are judged by.
+	Clock  clock  `json:"clock,omitzero"`
+	Losses Losses `json:"losses"`
 	// Segments is a cache, keyed by number; what is missing is counted again.
 	Segments map[string]tally `json:"segments"`
 }
@@ -97,14 +102,33 @@ func (l *Log) loadMeta() (*meta, error) {
 	case err == nil:
 		return m, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return newMeta(l.now()), nil
+		return l.freshMeta()
 	case errors.Is(err, errBadMeta):
 		if err := l.fs.Rename(l.path(metaName), l.path(badMetaName)); err != nil {
 			return nil, fmt.Errorf("set the damaged meta.json aside: %w", err)
 		}
-		return newMeta(l.now()), nil
+		return l.freshMeta()
 	}
 	return nil, err
+}
+
+// freshMeta begins a series. After a damaged one nobody knows when the newest
+// opt-out was, so what is sealed by now counts as older.
+func (l *Log) freshMeta() (*meta, error) {
+	m := newMeta(l.now())
+	_, err := l.fs.Lstat(l.path(badMetaName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for a damaged meta.json: %w", err)
+	}
+	ls, err := list(l.fs, l.dir)
+	if err != nil {
+		return nil, err
+	}
+	m.Floor = ls.newest()
+	return m, nil
 }
 
 // saveMeta replaces meta.json durably.

@@ -1,12 +1,7 @@
 package eventlog
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
-	"slices"
-	"strings"
 )
 
 // limitFor returns how far the active file may grow with the rest of the
@@ -55,13 +50,7 @@ func (l *Log) giveUp(m *meta, ls *listing, active int64) []uint64 {
 			break
 		}
 		missing -= ls.sizes[ls.plain[number]] + ls.sizes[ls.lz4[number]]
-		t, err := l.tally(m, ls, number)
-		if err != nil {
-			m.Losses.Unreadable++
-		}
-		m.Losses.Evicted += t.Events
-		m.RemovedThrough = number
-		m.forget(number)
+		l.condemnOne(m, ls, number, &m.Losses.Evicted)
 		victims = append(victims, number)
 	}
 	return victims
@@ -79,26 +68,18 @@ func (l *Log) tally(m *meta, ls *listing, number uint64) (tally, error) {
 // thin unlinks the oldest files of a subdirectory until there is room. They
 // were counted when they came there.
 func (l *Log) thin(sub string, ls *listing, active int64) error {
-	entries, err := l.fs.ReadDir(l.path(sub))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	copies, err := l.copies(sub)
 	if err != nil {
-		return fmt.Errorf("list %s: %w", sub, err)
+		return err
 	}
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
-	for _, e := range entries {
+	for _, k := range copies {
 		if l.limitFor(ls, active) >= l.SegmentBytes() {
 			return nil
 		}
-		info, err := l.fs.Lstat(l.path(filepath.Join(sub, e.Name())))
-		if err != nil || !info.Mode().IsRegular() {
-			continue
-		}
-		if err := l.fs.Remove(l.path(filepath.Join(sub, e.Name()))); err != nil {
+		if err := l.fs.Remove(l.path(k.name)); err != nil {
 			return fmt.Errorf("make room in %s: %w", sub, err)
 		}
-		ls.bytes -= info.Size()
+		ls.bytes -= k.size
 	}
 	return nil
 }

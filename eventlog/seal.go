@@ -7,33 +7,51 @@ import (
 	"io/fs"
 )
 
-// sealLocked turns the active file into the next numbered segment: sync, rotate,
-// make sure that the backup is the file we had, adopt it under its number, write
-// down what is in it, and make room for the next one.
+// sealLocked turns the active file into the next numbered segment, writes down
+// what is in it, removes what is too old and makes room for the next one.
 func (l *Log) sealLocked(t *tail) error {
+	m, ls, err := l.rotateLocked(t)
+	if err != nil {
+		return err
+	}
+	return l.retainLocked(m, ls)
+}
+
+// rotateLocked turns the active file into the next numbered segment: sync,
+// rotate, make sure that the backup is the file we had, adopt it under its
+// number. What is in it is noted in m, which the caller saves.
+func (l *Log) rotateLocked(t *tail) (*meta, *listing, error) {
 	l.seen = nil
 	m, ls, err := l.recoverLocked()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	content, err := t.whole()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if err := t.f.Sync(); err != nil {
-		return fmt.Errorf("sync: %w", err) // the file stays active; nothing is retried on this handle
+		return nil, nil, fmt.Errorf("sync: %w", err) // the file stays active; nothing is retried on this handle
 	}
 	r := l.rotator()
 	rotateErr := errors.Join(r.Rotate(), r.Close())
 	number := m.NextNumber
 	if err := l.adoptRotated(t, content, number, ls); err != nil {
-		return errors.Join(err, rotateErr)
+		return nil, nil, errors.Join(err, rotateErr)
 	}
 	if err := l.fs.SyncDir(l.dir); err != nil {
-		return fmt.Errorf("sync the directory: %w", err)
+		return nil, nil, fmt.Errorf("sync the directory: %w", err)
 	}
 	m.NextNumber = number + 1
 	m.remember(number, tallyOf(content))
+	return m, ls, nil
+}
+
+// retainLocked applies age limits and the size cap after a rotation, and saves m.
+func (l *Log) retainLocked(m *meta, ls *listing) error {
+	if err := l.expireLocked(m, ls); err != nil {
+		return err
+	}
 	victims, err := l.makeRoom(m, ls, 0)
 	if err != nil {
 		return err

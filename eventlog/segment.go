@@ -12,12 +12,14 @@ import (
 const (
 	ActiveName  = "events.ndjson"
 	lockName    = ".lock"
+	maintName   = ".maint.lock"
 	metaName    = "meta.json"
 	badMetaName = "meta.json.bad"
 	sentDir     = "sent"
 	refusedDir  = "refused"
 	tmpPrefix   = ".tmp-"
 	tmpRestore  = tmpPrefix + "restore"
+	tmpSwap     = tmpPrefix + "swap-" // and the number of the segment
 
 	segmentPrefix = "events-"
 	plainSuffix   = ".ndjson"
@@ -89,6 +91,16 @@ func parseBackup(name string) (stamp string, ok bool) {
 	}
 	stamp, ok = strings.CutSuffix(rest, plainSuffix)
 	return stamp, ok && isStamp(stamp)
+}
+
+// stampOf is the time in the name of a segment, sealed or compacted.
+func stampOf(name string) (time.Time, bool) {
+	if _, _, ok := parseSegment(name); !ok {
+		return time.Time{}, false
+	}
+	stamp, _, _ := strings.Cut(name[len(segmentPrefix)+numberDigits+1:], plainSuffix)
+	at, err := time.Parse(timeLayout, stamp)
+	return at, err == nil
 }
 
 func isStamp(s string) bool {

@@ -31,6 +31,7 @@ type Snapshot struct {
 	meta     *meta
 	bytes    int64
 	metaErr  error
+	floor    uint64
 }
 
 // OpenSnapshot takes a snapshot of dir. A directory that does not exist is an
@@ -107,6 +108,10 @@ func (s *Snapshot) describe(ls *listing) error {
 		s.meta.LogID = ""
 	}
 	s.bytes = ls.bytes
+	s.floor = s.meta.Floor
+	if _, damaged := ls.sizes[badMetaName]; s.MetaError() != nil || damaged && s.metaErr != nil {
+		s.floor = ls.newest()
+	}
 	s.segments = nil
 	for _, number := range ls.numbers() {
 		if number <= s.meta.RemovedThrough {
@@ -170,6 +175,11 @@ func (s *Snapshot) LogID() string { return s.meta.LogID }
 
 // Since is when that series began.
 func (s *Snapshot) Since() time.Time { return s.meta.Since }
+
+// Floor is the highest number recorded before the newest opt-out: what is in
+// segments up to it is never uploaded. Where meta.json is damaged nobody knows
+// when that was, and it is the highest number there is.
+func (s *Snapshot) Floor() uint64 { return s.floor }
 
 // Bytes is the size of all files of the directory.
 func (s *Snapshot) Bytes() int64 { return s.bytes }
