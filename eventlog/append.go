@@ -20,6 +20,9 @@ func (l *Log) Append(lines ...schema.Line) (n int, err error) {
 		return 0, fmt.Errorf("append to %s: %w", ActiveName, err)
 	}
 	defer unlock()
+	if l.consent != nil && !l.consent() {
+		return 0, ErrOff
+	}
 	for n < len(lines) {
 		kept, err := l.appendLocked(lines[n:])
 		n += kept

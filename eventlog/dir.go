@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -17,10 +18,29 @@ var ErrForeign = errors.New("not a directory of this user's own")
 
 // prepareDir makes the directory, or checks the one that is there.
 func prepareDir(disk vfs.FS, dir string) error {
+	if err := checkParent(disk, dir); err != nil {
+		return err
+	}
 	if err := disk.MkdirAll(dir); err != nil {
 		return fmt.Errorf("make the log directory: %w", err)
 	}
 	return checkDir(disk, dir)
+}
+
+// checkParent keeps root from making directories in another user's home (sudo):
+// their owner could not write to them later.
+func checkParent(disk vfs.FS, dir string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := disk.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {
+		return checkParent(disk, filepath.Dir(dir))
+	}
+	if err == nil && vfs.Foreign(info) {
+		return fmt.Errorf("%s: %w (it belongs to another user)", dir, ErrForeign)
+	}
+	return nil // whatever else is wrong, making the directory says it
 }
 
 // checkDir makes sure that the directory is there and this user's own.

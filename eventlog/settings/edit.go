@@ -22,6 +22,8 @@ var (
 	// ErrBroken means that the file holds something that cannot be read. It is
 	// never written over.
 	ErrBroken = errors.New("the settings are broken")
+
+	errNowhere = errors.New("cannot tell where the settings are: HOME is not set")
 )
 
 // lockTimeout is how long an edit waits for another one.
@@ -58,10 +60,13 @@ func Unset(path, name string) error {
 // key. Two edits at the same time wait for each other.
 func change(path string, k *key, literal string) error {
 	if path == "" {
-		return errors.New("cannot tell where the settings are: HOME is not set")
+		return errNowhere
 	}
 	dir := filepath.Dir(Read(path).target)
-	if err := ownDir(dir); err != nil {
+	if _, err := nearestDir(dir); err != nil {
+		return fmt.Errorf("change %s: %w", path, err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("change %s: %w", path, err)
 	}
 	lock := filepath.Join(dir, ".config.toml.lock")
@@ -87,22 +92,31 @@ func change(path string, k *key, literal string) error {
 	return nil
 }
 
-// ownDir makes the directory. Root keeps out of another user's (sudo): what it
-// wrote there the user could not read again.
-func ownDir(dir string) error {
-	for at := dir; ; at = filepath.Dir(at) {
-		info, err := os.Stat(at)
-		if errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if os.Geteuid() == 0 && vfs.Foreign(info) {
-			return fmt.Errorf("%s belongs to another user: run this as that user, without sudo", at)
-		}
-		return os.MkdirAll(dir, 0o700)
+// CanSave says why the file at path could not be changed, nil when it could. It
+// changes nothing.
+func CanSave(path string) error {
+	if path == "" {
+		return errNowhere
 	}
+	_, err := nearestDir(filepath.Dir(Read(path).target))
+	return err
+}
+
+// nearestDir returns dir, or the nearest directory above it that exists, and
+// whether something may be written there. Root keeps out of another user's
+// (sudo): what it wrote there the user could not read again.
+func nearestDir(dir string) (string, error) {
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {
+		return nearestDir(filepath.Dir(dir))
+	}
+	if err != nil {
+		return dir, err
+	}
+	if os.Geteuid() == 0 && vfs.Foreign(info) {
+		return dir, fmt.Errorf("%s belongs to another user: do this as that user, without sudo", dir)
+	}
+	return dir, vfs.Writable(dir)
 }
 
 // mayChange refuses to touch a file that is broken elsewhere. What is wrong

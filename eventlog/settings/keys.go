@@ -54,8 +54,11 @@ var (
 
 const bools = "true, false, 1, 0, yes, no, on or off"
 
-// KeyCap is the full name of the size cap's setting.
-var KeyCap = keyCap.full()
+// Full names of settings that others ask for.
+const (
+	KeyEnabled = table + ".enabled"
+	KeyCap     = table + ".offline_spool_max_mb"
+)
 
 // Keys lists the full names of all settings, in the order of the contract.
 func Keys() []string {
