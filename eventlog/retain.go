@@ -5,10 +5,23 @@ import (
 )
 
 // limitFor returns how far the active file may grow with the rest of the
-// directory as it is.
+// directory as it is, and room left for the second form of a segment that is
+// being compacted.
 func (l *Log) limitFor(ls *listing, active int64) int64 {
-	room := l.maxBytes - (ls.bytes - active) - metaReserveBytes
+	var building int64
+	for _, name := range leftovers(ls) {
+		building += ls.sizes[name]
+	}
+	reserve := metaReserveBytes + max(l.SegmentBytes()/2, building)
+	room := l.maxBytes - (ls.bytes - active - building) - reserve
 	return min(room, l.SegmentBytes())
+}
+
+// swapRoom returns how large a file beside the segments may be while writers
+// who have worked out their room fill the active one.
+func (l *Log) swapRoom(ls *listing) int64 {
+	grows := max(0, l.SegmentBytes()-ls.sizes[ActiveName])
+	return l.maxBytes - ls.bytes - grows - metaReserveBytes
 }
 
 // makeRoom chooses what to remove until a whole active segment fits under the

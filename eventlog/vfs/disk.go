@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"time"
 )
 
 // Disk is the real file system.
@@ -52,6 +53,7 @@ func (disk) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name
 func (disk) MkdirAll(name string) error                 { return os.MkdirAll(name, 0o700) }
 func (disk) Rename(oldName, newName string) error       { return os.Rename(oldName, newName) }
 func (disk) RenameNew(oldName, newName string) error    { return renameNew(oldName, newName) }
+func (disk) SetTime(name string, at time.Time) error    { return os.Chtimes(name, time.Time{}, at) }
 func (disk) Remove(name string) error                   { return os.Remove(name) }
 func (disk) Rotator(name string, maxMiB int) Rotator    { return rotators.get(name, maxMiB) }
 

@@ -44,6 +44,8 @@ type FS interface {
 	Rename(oldName, newName string) error
 	// RenameNew renames without replacing: fs.ErrExist when newName exists.
 	RenameNew(oldName, newName string) error
+	// SetTime sets when a file was last modified.
+	SetTime(name string, modified time.Time) error
 	// Remove unlinks one file.
 	Remove(name string) error
 	// SyncDir makes a directory's entries durable.

@@ -18,7 +18,7 @@ import (
 // Op is one call, as a fault sees it.
 type Op struct {
 	N    int    // the how-many-th call, from 1
-	Kind string // open, openrw, create, stat, lstat, readdir, mkdir, rename, renamenew, remove, syncdir, lock, read, write, writeat, fstat, sync, close, append, rotate
+	Kind string // open, openrw, create, stat, lstat, readdir, mkdir, rename, renamenew, remove, settime, syncdir, lock, read, write, writeat, fstat, sync, close, append, rotate
 	Name string // the file's base name
 }
 
@@ -148,6 +148,10 @@ func (f *FS) Remove(name string) error {
 
 func (f *FS) SyncDir(name string) error {
 	return f.do("syncdir", name, func() error { return f.inner.SyncDir(name) })
+}
+
+func (f *FS) SetTime(name string, at time.Time) error {
+	return f.do("settime", name, func() error { return f.inner.SetTime(name, at) })
 }
 
 // Lock is released even by a crashed process: the kernel does that.
