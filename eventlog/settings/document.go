@@ -125,11 +125,11 @@ func (d *Document) parse() {
 	}
 }
 
-// saysOff reports whether the file, and not something before it, opts out.
-func (d Document) saysOff() bool {
+// says reports whether the file itself has enabled as want.
+func (d Document) says(want string) bool {
 	v, there := d.values[keyEnabled.name]
 	text, ok := keyEnabled.fromTOML(v)
-	return there && ok && text == "false"
+	return there && ok && text == want
 }
 
 // unknownKeys notes what is in the table and means nothing here. A name is

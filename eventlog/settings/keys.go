@@ -75,7 +75,13 @@ func findKey(full string) (*key, error) {
 			return k, nil
 		}
 	}
-	return nil, fmt.Errorf("%w; the settings are %s", ErrUnknownKey, strings.Join(Keys(), ", "))
+	return nil, UnknownKey()
+}
+
+// UnknownKey is the error for a setting that does not exist. It names those
+// that do.
+func UnknownKey() error {
+	return fmt.Errorf("%w; the settings are %s", ErrUnknownKey, strings.Join(Keys(), ", "))
 }
 
 func (k *key) full() string { return table + "." + k.name }

@@ -73,19 +73,34 @@ type Settings struct {
 	// Notes are things in the file that nobody asked about, such as a key that
 	// is not known. They decide nothing.
 	Notes []string
-	// FileSaysOff is set when the file itself says enabled = false, whatever
-	// speaks before it: that is an opt-out, an environment variable is not.
-	FileSaysOff bool
+	// FileSaysOn and FileSaysOff tell what the file itself says, whatever
+	// speaks before it. Off there is an opt-out, in a variable it is not.
+	FileSaysOn, FileSaysOff bool
 
 	values []Value
 }
 
 // Value is one setting as it holds.
 type Value struct {
-	Key    string `json:"key"`    // such as telemetry.level
-	Text   string `json:"value"`  // "" when unset
-	Source Source `json:"source"` // where it comes from
-	Env    string `json:"env"`    // the variable that overrides the file
+	Key    string // such as telemetry.level
+	Text   string // "" when unset
+	Source Source // where it comes from
+	Env    string // the variable that overrides the file
+}
+
+// Native is the value as a bool, an int64 or a string; nil when it is unset.
+func (v Value) Native() any {
+	if v.Text == "" {
+		return nil
+	}
+	k, err := findKey(v.Key)
+	switch {
+	case err != nil || k.quoted:
+		return v.Text
+	case k.allowed == bools:
+		return v.Text == "true"
+	}
+	return atoi(v.Text)
 }
 
 // Problem is a value that cannot be read. It never repeats the value, which
@@ -120,18 +135,13 @@ func (s Settings) Get(name string) (Value, bool) {
 	return Value{}, false
 }
 
-// KeepUnsent is the age limit of unsent events for eventlog.Options: none on
-// an air-gapped site, which may export once a quarter.
-func (s Settings) KeepUnsent() time.Duration {
-	if s.AirGapped {
-		return -1
-	}
-	return 0
-}
-
 // Log returns the options of a log that these settings ask for.
 func (s Settings) Log() *eventlog.Options {
-	return &eventlog.Options{MaxBytes: s.MaxBytes}
+	o := &eventlog.Options{MaxBytes: s.MaxBytes}
+	if s.AirGapped {
+		o.KeepUnsent = -1 // such a site may export once a quarter
+	}
+	return o
 }
 
 // Input is all that decides.
@@ -153,7 +163,7 @@ func Resolve(in Input) Settings {
 		s.Problems = append(s.Problems, *in.File.Problem)
 	}
 	enabled, source := s.take(&keyEnabled, in)
-	s.FileSaysOff = in.File.saysOff()
+	s.FileSaysOn, s.FileSaysOff = in.File.says("true"), in.File.says("false")
 	s.takeRest(in)
 	switch {
 	case in.NoTelemetry:

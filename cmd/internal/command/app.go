@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+
+	"caro.sh/telemetry/eventlog/settings"
 )
 
 // version is set by the linker (-ldflags "-X …/command.version=1.2.3").
@@ -129,10 +131,11 @@ func (c *cli) application() (*kingpin.Application, bool) {
 func (c *cli) addCaro(app *kingpin.Application) {
 	group := app.Command("telemetry", "Record, look at and check telemetry events.")
 	for _, add := range []func(*kingpin.CmdClause){
-		c.addRecord, c.addCheck, c.addShow, c.addStatus, c.addSchema, c.addSimulate,
+		c.addRecord, c.addCheck, c.addShow, c.addStatus, c.addClear, c.addSchema, c.addSimulate,
 	} {
 		add(group)
 	}
+	c.addConfig(app)
 }
 
 // commander is what commands are added to: a program, or a group of commands.
@@ -168,18 +171,6 @@ func (c *cli) addJSON(cmd clause) {
 }
 
 func (c *cli) addDir(cmd clause) {
-	cmd.Flag("dir", "Directory of the log (or "+envDir+"; else ~/.local/state/caro/telemetry).").
+	cmd.Flag("dir", "Directory of the log (or "+settings.EnvDir+"; else ~/.local/state/caro/telemetry).").
 		PlaceHolder("DIR").SetValue(nonEmpty{&c.dirFlag})
 }
-
-// logDir is the directory the command works on.
-func (c *cli) logDir() (string, error) {
-	dir := stateDir(c.Getenv, c.dirFlag)
-	if dir == "" {
-		return "", &exitError{exitCannotCreate, "cannot tell where the log is: HOME is not set",
-			"name a directory with --dir or " + envDir}
-	}
-	return dir, nil
-}
-
-func (c *cli) settings() settings { return readSettings(c.Getenv, !c.telemetry) }

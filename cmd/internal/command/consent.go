@@ -3,19 +3,19 @@ package command
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"caro.sh/telemetry/eventlog"
+	"caro.sh/telemetry/eventlog/settings"
 	"caro.sh/telemetry/schema"
 )
 
 // permission is whether and how a command that adds events may do so.
 type permission struct {
-	dir      string
-	level    schema.Level
-	maxBytes int64
+	dir   string
+	level schema.Level
+	log   *eventlog.Options
 	// off is why nothing is recorded; "" when recording.
-	off reason
+	off settings.Reason
 }
 
 // permission asks consent and level as any host does. A log named by the --dir
@@ -24,10 +24,11 @@ type permission struct {
 // chosen is a ceiling for wanted; where none was chosen, wanted decides.
 func (c *cli) permission(wanted schema.Level) (permission, error) {
 	s := c.settings()
-	p := permission{level: s.level, maxBytes: s.maxBytes}
-	if c.dirFlag != "" && s.reason != reasonFlag {
-		if s.capBad {
-			return p, &exitError{exitSettings, "nothing was recorded: " + capProblem(s), "correct or unset " + envCap}
+	p := permission{level: s.Level, log: s.Log()}
+	p.log.LockTimeout = toolTimeout
+	if c.dirFlag != "" && s.Reason != settings.ReasonFlag {
+		if bad := capProblems(s); len(bad) > 0 {
+			return p, brokenSettings(bad)
 		}
 		p.level = schema.Detailed
 		if wanted != "" {
@@ -36,12 +37,12 @@ func (c *cli) permission(wanted schema.Level) (permission, error) {
 		p.dir = c.dirFlag
 		return p, nil
 	}
-	if !s.enabled {
-		p.off = s.reason
+	if !s.Enabled {
+		p.off = s.Reason
 		c.sayOff(s)
 		return p, nil
 	}
-	if wanted != "" && (!s.levelSet || s.level.Includes(wanted)) {
+	if wanted != "" && (!s.LevelSet || s.Level.Includes(wanted)) {
 		p.level = wanted
 	}
 	dir, err := c.logDir()
@@ -49,19 +50,19 @@ func (c *cli) permission(wanted schema.Level) (permission, error) {
 	return p, err
 }
 
-func capProblem(s settings) string {
-	for _, p := range s.problems {
-		if strings.HasPrefix(p, envCap) {
-			return p
+func capProblems(s settings.Settings) (bad []settings.Problem) {
+	for _, p := range s.Problems {
+		if p.Key == settings.KeyCap {
+			bad = append(bad, p)
 		}
 	}
-	return envCap + " cannot be read"
+	return bad
 }
 
 // sayOff tells a person why nothing is recorded, and what to do about it.
-func (c *cli) sayOff(s settings) {
-	fmt.Fprintf(c.Stderr, "caro: telemetry is off, nothing is recorded: %s\n", s.reason.explain())
-	for _, problem := range s.problems {
+func (c *cli) sayOff(s settings.Settings) {
+	fmt.Fprintf(c.Stderr, "caro: telemetry is off, nothing is recorded: %s\n", why(s.Reason))
+	for _, problem := range s.Problems {
 		fmt.Fprintf(c.Stderr, "  %s\n", problem)
 	}
 	fmt.Fprintln(c.Stderr, "hint: caro telemetry status says what decides; --dir DIR records into a log of your own")
@@ -79,6 +80,6 @@ func (c *cli) drain(files []string) {
 
 // open opens the log for a tool, which waits for its turn longer than a host.
 func (p permission) open() (*eventlog.Log, error) {
-	log, err := eventlog.Open(p.dir, &eventlog.Options{MaxBytes: p.maxBytes, LockTimeout: toolTimeout})
+	log, err := eventlog.Open(p.dir, p.log)
 	return log, logError(err, p.dir, true)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"caro.sh/telemetry/eventlog"
+	"caro.sh/telemetry/eventlog/settings"
 )
 
 // Exit codes of all commands, after sysexits.h where it has one.
@@ -46,9 +47,9 @@ func logError(err error, dir string, creating bool) error {
 	case errors.Is(err, eventlog.ErrLocked):
 		return &exitError{exitTryAgain, err.Error(), "another program holds the log in " + dir + "; try again later"}
 	case errors.Is(err, eventlog.ErrFull):
-		return &exitError{exitIO, err.Error(), "raise " + envCap + " or clear the log"}
+		return &exitError{exitIO, err.Error(), "raise " + settings.EnvCap + " or clear the log"}
 	case creating:
-		return &exitError{exitCannotCreate, err.Error(), "choose a directory you may write with --dir or " + envDir}
+		return &exitError{exitCannotCreate, err.Error(), "choose a directory you may write with --dir or " + settings.EnvDir}
 	}
 	return &exitError{exitIO, err.Error(), "look at the disk that holds " + dir}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"caro.sh/telemetry/eventlog"
+	"caro.sh/telemetry/eventlog/settings"
 	"caro.sh/telemetry/schema"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -48,13 +49,13 @@ func (r refusal) MarshalJSON() ([]byte, error) {
 
 // recordAnswer is the answer of record.
 type recordAnswer struct {
-	Accepted int64     `json:"accepted"`
-	Refused  int64     `json:"refused"`
-	Skipped  int64     `json:"skipped"`
-	Recorded bool      `json:"recorded"`
-	Reason   reason    `json:"reason,omitempty"`
-	Dir      string    `json:"dir,omitempty"`
-	Refusals []refusal `json:"refusals"`
+	Accepted int64           `json:"accepted"`
+	Refused  int64           `json:"refused"`
+	Skipped  int64           `json:"skipped"`
+	Recorded bool            `json:"recorded"`
+	Reason   settings.Reason `json:"reason,omitempty"`
+	Dir      string          `json:"dir,omitempty"`
+	Refusals []refusal       `json:"refusals"`
 }
 
 func (c *cli) addRecord(group *kingpin.CmdClause) {

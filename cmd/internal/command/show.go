@@ -45,8 +45,8 @@ func (c *cli) addShow(group *kingpin.CmdClause) {
 	cmd.Flag("since", "Only from this time on: 2026-11-23T10:15:00Z, 2026-11-23, 24h or 7d.").
 		PlaceHolder("T").SetValue(timeValue{&f.since, c.Now})
 	cmd.Flag("follow", "Then wait for more, across rotation; with --json one event a line.").Short('f').BoolVar(&s.follow)
-	cmd.Flag("verbose", "Show every field of each event.").Short('v').BoolVar(&s.verbose)
-	cmd.Flag("explain", "Show every field and what it means.").BoolVar(&s.explain)
+	cmd.Flag("verbose", "Show every field of each event and what it means.").Short('v').BoolVar(&s.verbose)
+	cmd.Flag("explain", "The same, with the level of each field and the values it can have.").BoolVar(&s.explain)
 }
 
 func (c *cli) show(f filter, s showStyle) error {

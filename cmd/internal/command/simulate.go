@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"caro.sh/telemetry/eventlog"
+	"caro.sh/telemetry/eventlog/settings"
 	"caro.sh/telemetry/schema"
 	"caro.sh/telemetry/tools/simulate"
 
@@ -29,14 +30,14 @@ type simulateFlags struct {
 
 // simulateAnswer is the answer of simulate.
 type simulateAnswer struct {
-	Recorded bool    `json:"recorded"`
-	Reason   reason  `json:"reason,omitempty"`
-	Sessions int     `json:"sessions"`
-	Events   int64   `json:"events"`
-	Bytes    int64   `json:"bytes"`
-	Seconds  float64 `json:"seconds"`
-	Dir      string  `json:"dir,omitempty"`
-	Out      string  `json:"out,omitempty"`
+	Recorded bool            `json:"recorded"`
+	Reason   settings.Reason `json:"reason,omitempty"`
+	Sessions int             `json:"sessions"`
+	Events   int64           `json:"events"`
+	Bytes    int64           `json:"bytes"`
+	Seconds  float64         `json:"seconds"`
+	Dir      string          `json:"dir,omitempty"`
+	Out      string          `json:"out,omitempty"`
 }
 
 func (c *cli) addSimulate(group *kingpin.CmdClause) {

@@ -17,11 +17,11 @@ type table struct {
 	out   *answer
 	style style
 	showStyle
-	explained map[schema.Name]map[string]string // field path to its description
+	explained map[schema.Name]map[string]schema.Field // by path
 }
 
 func newTable(out *answer, st style, s showStyle) *table {
-	return &table{out: out, style: st, showStyle: s, explained: map[schema.Name]map[string]string{}}
+	return &table{out: out, style: st, showStyle: s, explained: map[schema.Name]map[string]schema.Field{}}
 }
 
 // localLayout is a timestamp in local time.
@@ -65,26 +65,41 @@ func colourOf(name schema.Name) string {
 	return green
 }
 
+// field shows a value and what it means; to explain it also says from which
+// level on it is recorded and what else it could be.
 func (t *table) field(name schema.Name, path, value string) {
 	t.out.line("  ", path, " = ", value)
+	f, known := t.meaning(name, path)
+	if !known {
+		return
+	}
+	t.out.line("      ", t.style.paint(dim, f.Description))
 	if t.explain {
-		if meaning := t.meaning(name, path); meaning != "" {
-			t.out.line("      ", t.style.paint(dim, meaning))
-		}
+		t.out.line("      ", t.style.paint(dim, constraint(f)))
 	}
 }
 
+// constraint is the level of a field and the values it can have.
+func constraint(f schema.Field) string {
+	text := "recorded from level " + string(f.Level) + " on"
+	if len(f.Enum) > 1 {
+		text += "; one of " + strings.Join(f.Enum, ", ")
+	}
+	return text
+}
+
 // meaning is what the schema says about a field.
-func (t *table) meaning(name schema.Name, path string) string {
+func (t *table) meaning(name schema.Name, path string) (schema.Field, bool) {
 	known, ok := t.explained[name]
 	if !ok {
-		known = map[string]string{}
+		known = map[string]schema.Field{}
 		for _, f := range schema.Fields(name) {
-			known[f.Path] = f.Description + " [" + string(f.Level) + "]"
+			known[f.Path] = f
 		}
 		t.explained[name] = known
 	}
-	return known[path]
+	f, ok := known[path]
+	return f, ok
 }
 
 // eachField calls do with the dotted path and the JSON text of every value in

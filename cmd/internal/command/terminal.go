@@ -8,16 +8,14 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+
+	"golang.org/x/term"
 )
 
 // isTerminal reports whether stream is a terminal.
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // style paints text on a terminal that wants colours; the zero style does not.
