@@ -106,7 +106,8 @@ type program struct {
 
 // programs are the executables, each a one-line main under cmd/.
 var programs = map[string]program{
-	"caro": {"Local, private telemetry of the caro command line tool.", (*cli).addCaro},
+	"caro":                   {"Local, private telemetry of the caro command line tool.", (*cli).addCaro},
+	"caro-telemetry-compact": {"Make the sealed segments of the log smaller, and apply its age limits.", (*cli).addCompact},
 }
 
 func (c *cli) application() (*kingpin.Application, bool) {
