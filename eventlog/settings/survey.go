@@ -156,7 +156,7 @@ func (s places) unset(text []byte) []byte {
 	if rest := bytes.TrimLeft(text[gone.to:], blank); bytes.HasPrefix(rest, []byte(",")) {
 		gone.to = len(text) - len(bytes.TrimLeft(rest[1:], blank))
 	} else if before := bytes.TrimRight(text[:gone.from], blank); bytes.HasSuffix(before, []byte(",")) {
-		gone.from = len(before) - 1
+		gone.from = len(bytes.TrimRight(before[:len(before)-1], blank))
 	}
 	return splice(text, gone, "")
 }
