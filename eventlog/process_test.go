@@ -33,6 +33,7 @@ type job struct {
 	Goroutines int
 	Batch      int // up to so many lines an append
 	MaxBytes   int64
+	Tend       bool // compact and expire instead, until killed
 	Fill       bool // fill the disk instead
 	Limited    bool // by a limit on file size
 }
@@ -57,6 +58,9 @@ func child(spec string) int {
 		return 0
 	}
 	l, err := Open(j.Dir, &Options{MaxBytes: j.MaxBytes, LockTimeout: time.Minute})
+	if err == nil && j.Tend {
+		err = tend(l)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
