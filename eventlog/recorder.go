@@ -23,7 +23,8 @@ type RecorderOptions struct {
 	// at which level. It must be quick. nil allows everything.
 	Allowed func() (schema.Level, bool)
 	// SessionID returns the id for events that name no session. It is called
-	// once, before the first write, and may use the disk.
+	// once, when the directory is there and before the first write, and may
+	// use the disk.
 	SessionID func() (string, error)
 	// QueueLength is how many events may wait; 0 is DefaultQueueLength.
 	QueueLength int

@@ -81,10 +81,16 @@ func (w *writer) write() {
 		w.withdrawn()
 		return
 	}
-	if len(w.batch) == 0 || !w.encode(level) {
+	if len(w.batch) == 0 {
 		return
 	}
-	n, err := w.append()
+	if err := w.open(); err != nil {
+		w.owed.IOError += int64(len(w.batch))
+		w.r.on.Store(false)
+		return
+	}
+	w.encode(level)
+	n, err := w.log.Append(w.lines...)
 	left := int64(len(w.lines) - n)
 	switch {
 	case err == nil:
@@ -107,8 +113,8 @@ func (w *writer) withdrawn() {
 	w.r.dropped.Store(0)
 }
 
-// encode makes lines of the batch and reports whether there are any.
-func (w *writer) encode(level schema.Level) bool {
+// encode makes lines of the batch.
+func (w *writer) encode(level schema.Level) {
 	w.lines = w.lines[:0]
 	for _, q := range w.batch {
 		line, err := schema.Encode(q.event.WithHeader(w.header(q)), level)
@@ -120,10 +126,6 @@ func (w *writer) encode(level schema.Level) bool {
 			w.owed = w.owed.Add(Losses{Refused: map[schema.Category]int64{v.Category: 1}})
 		}
 	}
-	if len(w.lines) == 0 {
-		w.settle()
-	}
-	return len(w.lines) > 0
 }
 
 // header completes what an event says about itself.
@@ -153,14 +155,7 @@ func (w *writer) session() string {
 	return w.sessionID
 }
 
-func (w *writer) append() (int, error) {
-	if err := w.open(); err != nil {
-		return 0, err
-	}
-	return w.log.Append(w.lines...)
-}
-
-// open opens the log, making its directory, once there is something to write.
+// open opens the log and makes its directory, unless it is somebody else's.
 func (w *writer) open() error {
 	if w.log != nil {
 		return nil

@@ -101,9 +101,6 @@ func makeKey(dir string) (k key, err error) {
 	if _, err := rand.Read(k[:]); err != nil {
 		return k, fmt.Errorf("make %s: %w", KeyName, err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return k, fmt.Errorf("make %s: %w", KeyName, err)
-	}
 	tmp, err := os.CreateTemp(dir, ".tmp-id-*") // 0600
 	if err != nil {
 		return k, fmt.Errorf("make %s: %w", KeyName, err)
