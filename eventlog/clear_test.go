@@ -42,6 +42,11 @@ func TestClearRemovesWhatItSaysAndCountsIt(t *testing.T) {
 			}
 			rest, _ := order(t, snapshot(t, dir))
 			wantOrder(t, rest, test.left...)
+			for _, name := range names(t, dir) {
+				if n, _, ok := parseSegment(name); ok && n <= uint64(test.want.Segments) {
+					t.Errorf("%s is still there", name)
+				}
+			}
 			if m := metaOf(t, dir); m.Losses.Cleared != test.want.Events || m.Losses.Total() != test.want.Events {
 				t.Errorf("counted %+v", m.Losses)
 			}

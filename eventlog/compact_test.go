@@ -269,6 +269,22 @@ func TestCompactionStaysUnderTheCap(t *testing.T) {
 		t.Error(err)
 	}
 
+	// Segments of any size: what is left over is not just luck.
+	dir = grown(t, 2)
+	big := filepath.Join(dir, snapshot(t, dir).Segments()[0].Name)
+	write(t, big, strings.Repeat(read(t, big), (MinMaxBytes-minSegmentBytes-metaReserveBytes)/(4*len(testEvent(1, 0))+4)-4))
+	tight := openLog(t, dir, &Options{MaxBytes: MinMaxBytes})
+	if err := tight.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	ls, err := list(vfs.Disk, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if room := tight.swapRoom(ls); room < minSegmentBytes/2 {
+		t.Errorf("there is room for a second form of %d bytes", room)
+	}
+
 	dir = grown(t, 4)
 	write(t, filepath.Join(dir, sentDir, "copy"), strings.Repeat("x", MinMaxBytes-minSegmentBytes-metaReserveBytes-1500))
 	before := names(t, dir)
@@ -298,6 +314,9 @@ func TestEraseForgetsTheOldCount(t *testing.T) {
 		if seg.Events != 3 || seg.State != Compacted {
 			t.Errorf("%+v", seg)
 		}
+	}
+	if err := os.Remove(filepath.Join(dir, metaName)); err != nil { // which knows the next number
+		t.Fatal(err)
 	}
 	if _, err := l.Erase(3, func([]byte) bool { return true }); err != nil {
 		t.Fatal(err)
