@@ -1,10 +1,10 @@
 package schema
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -12,8 +12,8 @@ import (
 // Parse, Encode and the methods of a Line make one. The zero Line is no event.
 // Lines may be copied, and read by several goroutines.
 type Line struct {
-	raw  []byte
-	name Name
+	raw []byte
+	head
 }
 
 // The places of a canonical line are known: it begins with the event, the
@@ -27,10 +27,26 @@ const (
 	eventIDBytes    = 36
 )
 
+// A head is what a Line knows of its bytes without reading them.
+type head struct {
+	event uint8 // 1 + the place of its name in eventNames; 0 is no event
+	stamp uint8 // bytes of the timestamp
+	hasID bool
+	top   uint8 // rank of the highest level of what is in the line
+}
+
+var eventNames = Names()
+
+// eventNumber is 1 + an event's place in eventNames, 0 for what is no event.
+func eventNumber(name Name) uint8 { return uint8(1 + slices.Index(eventNames, name)) }
+
 // Parse checks one line of JSON, without its newline, and brings it into
 // canonical form. Its error is always a *Violation. The result does not share
 // memory with raw.
 func Parse(raw []byte) (Line, error) {
+	if h, ok := accept(raw); ok {
+		return Line{append(make([]byte, 0, len(raw)), raw...), h}, nil
+	}
 	line, v := parse(raw)
 	if v != nil {
 		return Line{}, v
@@ -38,8 +54,7 @@ func Parse(raw []byte) (Line, error) {
 	return line, nil
 }
 
-// parse is the one gate. A faster way to accept most lines belongs in front of
-// its first statement; whatever refuses and explains comes after it.
+// parse is the slow way, which alone refuses and explains.
 func parse(raw []byte) (Line, *Violation) {
 	root, v := decode(raw)
 	if v != nil {
@@ -54,11 +69,27 @@ func lineOf(root *node) (Line, *Violation) {
 	if v != nil {
 		return Line{}, v
 	}
-	canonical := root.appendCanonical(make([]byte, 0, 512), plans()[name])
+	plan := plans()[name]
+	canonical := root.appendCanonical(make([]byte, 0, 512), plan)
 	if len(canonical) > MaxLineBytes {
 		return Line{}, &Violation{Category: TooLong, Length: len(canonical), Rule: ruleLineBytes}
 	}
-	return Line{raw: canonical, name: name}, nil
+	return Line{canonical, headOf(name, root, plan)}, nil
+}
+
+// headOf is the head of a line that was checked the slow way.
+func headOf(name Name, root *node, plan *property) head {
+	return head{event: eventNumber(name), stamp: uint8(len(root.member("timestamp").text)),
+		hasID: root.member("event_id") != nil, top: root.top(plan)}
+}
+
+// top is the rank of the highest level of what is in n.
+func (n *node) top(p *property) uint8 {
+	top := uint8(p.level.rank())
+	for i := range n.members {
+		top = max(top, n.members[i].value.top(p.child(n.members[i].name)))
+	}
+	return top
 }
 
 // Bytes returns the line without a newline. It must not be changed.
@@ -74,16 +105,20 @@ func (l Line) String() string { return string(l.raw) }
 func (l Line) IsZero() bool { return l.raw == nil }
 
 // Name returns which event the line is.
-func (l Line) Name() Name { return l.name }
+func (l Line) Name() Name {
+	if l.IsZero() {
+		return ""
+	}
+	return eventNames[l.event-1]
+}
 
 // Timestamp returns when the event happened, in UTC; the zero time for a zero
 // Line.
 func (l Line) Timestamp() time.Time {
-	t, err := time.Parse(time.RFC3339Nano, string(l.timestamp()))
-	if err != nil {
-		return time.Time{} // only the zero Line: a checked one holds an instant
+	if l.IsZero() {
+		return time.Time{}
 	}
-	return t
+	return instantOf(l.raw[l.timestampAt():][:l.stamp])
 }
 
 // SessionID returns the run the event belongs to.
@@ -91,54 +126,38 @@ func (l Line) SessionID() string {
 	if l.IsZero() {
 		return ""
 	}
-	return string(l.afterTimestamp()[len(beforeSessionID):][:sessionIDBytes])
+	return string(l.raw[l.sessionIDAt():][:sessionIDBytes])
 }
 
 // EventID returns the line's own id, or "" when it has none yet.
 func (l Line) EventID() string {
-	rest, ok := bytes.CutPrefix(l.afterSessionID(), []byte(beforeEventID))
-	if !ok {
+	if !l.hasID {
 		return ""
 	}
-	return string(rest[:eventIDBytes])
+	return string(l.raw[l.sessionIDAt()+sessionIDBytes+len(beforeEventID):][:eventIDBytes])
 }
 
-// timestamp returns the text of the timestamp.
-func (l Line) timestamp() []byte {
-	if l.IsZero() {
-		return nil
-	}
-	text := l.raw[len(beforeEvent)+len(l.name)+len(beforeTimestamp):]
-	return text[:bytes.IndexByte(text, '"')]
+// timestampAt is where the text of the timestamp begins. l must not be zero.
+func (l Line) timestampAt() int {
+	return len(beforeEvent) + len(eventNames[l.event-1]) + len(beforeTimestamp)
 }
 
-// afterTimestamp returns the line from the quote that ends the timestamp on.
-func (l Line) afterTimestamp() []byte {
-	if l.IsZero() {
-		return nil
-	}
-	return l.raw[len(beforeEvent)+len(l.name)+len(beforeTimestamp)+len(l.timestamp()):]
-}
-
-// afterSessionID returns the line from the quote that ends the session id on.
-func (l Line) afterSessionID() []byte {
-	if l.IsZero() {
-		return nil
-	}
-	return l.afterTimestamp()[len(beforeSessionID)+sessionIDBytes:]
-}
+// sessionIDAt is where the session id begins. l must not be zero.
+func (l Line) sessionIDAt() int { return l.timestampAt() + int(l.stamp) + len(beforeSessionID) }
 
 // WithEventID returns the line with an event id, which must be a UUID version
 // 7. A line that has one keeps it. The error is a *Violation.
 func (l Line) WithEventID(id string) (Line, error) {
-	if l.IsZero() || l.EventID() != "" {
+	if l.IsZero() || l.hasID {
 		return l, nil
 	}
-	tail := l.afterSessionID()
-	head := l.raw[:len(l.raw)-len(tail)]
+	end := l.sessionIDAt() + sessionIDBytes
 	raw := make([]byte, 0, len(l.raw)+len(beforeEventID)+len(id))
-	raw = append(append(raw, head...), `","event_id":`...)
-	raw = append(appendString(raw, id), tail[1:]...)
+	raw = append(append(raw, l.raw[:end]...), `","event_id":`...)
+	raw = append(appendString(raw, id), l.raw[end+1:]...)
+	if h, ok := accept(raw); ok {
+		return Line{raw, h}, nil
+	}
 	return Parse(raw)
 }
 
@@ -146,18 +165,21 @@ func (l Line) WithEventID(id string) (Line, error) {
 // one without the fields above the level. It is false when the whole event is
 // above it.
 func (l Line) AtLevel(level Level) (Line, bool) {
-	plan := plans()[l.name]
-	if plan == nil || !level.Includes(plan.level) {
+	switch {
+	case l.IsZero():
+		return Line{}, false
+	case int(l.top) <= level.rank():
+		return l, true
+	case !level.Includes(EventLevel(l.Name())):
 		return Line{}, false
 	}
 	root, v := decode(l.raw)
 	if v != nil {
 		return Line{}, false // cannot be: a Line has been decoded before
 	}
-	if !root.gate(plan, level) {
-		return l, true
-	}
-	return Line{raw: root.appendCanonical(make([]byte, 0, len(l.raw)), plan), name: l.name}, true
+	plan := plans()[l.Name()]
+	root.gate(plan, level)
+	return Line{root.appendCanonical(make([]byte, 0, len(l.raw)), plan), headOf(l.Name(), root, plan)}, true
 }
 
 // gate removes the members above the level and reports whether there were any.
@@ -182,7 +204,7 @@ func (n *node) gate(p *property, level Level) bool {
 // Decode returns the typed event of a line.
 func Decode(l Line) (Event, error) {
 	header := Header{Timestamp: l.Timestamp(), SessionID: l.SessionID(), EventID: l.EventID()}
-	switch l.name {
+	switch l.Name() {
 	case NameSessionStart:
 		return decodeAs[SessionStart](l, header)
 	case NameSessionEnd:
@@ -202,7 +224,7 @@ func Decode(l Line) (Event, error) {
 func decodeAs[T Event](l Line, h Header) (Event, error) {
 	var event T
 	if err := json.Unmarshal(l.raw, &event); err != nil {
-		return nil, fmt.Errorf("decode %s: the line does not fit its type", l.name)
+		return nil, fmt.Errorf("decode %s: the line does not fit its type", l.Name())
 	}
 	return event.WithHeader(h), nil
 }

@@ -1,0 +1,203 @@
+package schema
+
+import (
+	"hash/crc32"
+	"sync"
+)
+
+// A flatPlan is what one event's schema says, as the steps in which a canonical
+// line is read from its first byte to its last brace. Plans are derived from the
+// compiled schemas and kept in accept_plan.go; see docs/decisions/PAGE.
+type flatPlan struct {
+	name  Name
+	level Level
+	steps []step
+
+	event  uint8  // 1 + its place in Names
+	prefix string // how its lines begin
+}
+
+// A step is a key with its value, or the end of an object below the event.
+type step struct {
+	// key is everything before the value: a comma or brace, the quoted name, the
+	// colon, and the opening quote of a string.
+	key      string
+	kind     stepKind
+	level    Level
+	required bool
+	values   []string // stepEnum: the values, each with its closing quote
+	pattern  string   // stepShape, stepOpen
+	limit    uint64   // stepInteger: the maximum; stepOpen: the most bytes
+	within   int      // stepObject: how many steps it has, its end included
+
+	rank  uint8
+	skip  int // the step after it, when it is left out
+	shape *shape
+	open  *openString
+}
+
+// stepKind says how a step's value is read.
+type stepKind uint8
+
+const (
+	stepEnd     stepKind = iota // of an object; key is the closing brace
+	stepObject                  // its own steps follow
+	stepEnum                    // one of some strings, or a constant
+	stepShape                   // a string of fixed length
+	stepInstant                 // a time that exists
+	stepOpen                    // a string the detector looks at
+	stepInteger                 // 0 to limit
+	stepUnit                    // a number in 0..1
+	stepBool
+)
+
+// accept reads a line once and reports whether it is sure that the line is
+// canonical and passes every check. False says nothing: the line may be fine.
+// It may be called from several goroutines.
+func accept(raw []byte) (head, bool) {
+	if len(raw) > MaxLineBytes {
+		return head{}, false
+	}
+	plans := flatPlans()
+	for i := range plans {
+		if p := &plans[i]; len(raw) > len(p.prefix) && string(raw[:len(p.prefix)]) == p.prefix {
+			return p.accept(raw)
+		}
+	}
+	return head{}, false
+}
+
+func (p *flatPlan) accept(raw []byte) (head, bool) {
+	h := head{event: p.event}
+	rest := raw
+	for i := 0; i < len(p.steps); {
+		s := &p.steps[i]
+		if len(rest) < len(s.key) || string(rest[:len(s.key)]) != s.key {
+			if s.required {
+				return head{}, false
+			}
+			i = s.skip
+			continue
+		}
+		rest = rest[len(s.key):]
+		n, ok := s.value(rest)
+		if !ok {
+			return head{}, false
+		}
+		rest = rest[n:]
+		h.top = max(h.top, s.rank)
+		switch i {
+		case timestampStep:
+			h.stamp = uint8(n - 1)
+		case eventIDStep:
+			h.hasID = true
+		}
+		i++
+	}
+	return h, string(rest) == "}"
+}
+
+// The steps every plan begins with: event, timestamp, session id, event id.
+const (
+	timestampStep = 1
+	eventIDStep   = 3
+)
+
+// value reports whether rest begins with a value that passes, closing quote
+// included, and how long that is.
+func (s *step) value(rest []byte) (n int, ok bool) {
+	switch s.kind {
+	case stepEnd, stepObject:
+		return 0, true
+	case stepEnum:
+		for _, v := range s.values {
+			if len(rest) >= len(v) && rest[0] == v[0] && string(rest[:len(v)]) == v {
+				return len(v), true
+			}
+		}
+	case stepShape:
+		n = s.shape.bytes
+		return n + 1, len(rest) > n && rest[n] == '"' && s.shape.matches(rest)
+	case stepInstant:
+		n = instantBytes(rest)
+		return n + 1, n > 0
+	case stepOpen:
+		return s.open.value(rest)
+	case stepInteger:
+		value, n := integer(rest)
+		return n, n > 0 && value <= s.limit
+	case stepUnit:
+		n = unitBytes(rest)
+		return n, n > 0
+	case stepBool:
+		n = boolBytes(rest)
+		return n, n > 0
+	}
+	return 0, false
+}
+
+// flatPlans holds the plans, or none when they were derived from other schema
+// files than the ones in this program: every line is then read the slow way.
+var flatPlans = sync.OnceValue(func() []flatPlan {
+	if schemaChecksum() != planChecksum {
+		return nil
+	}
+	return readyPlans(derivedPlans())
+})
+
+// flatPlanOf returns the plan of an event, or nil.
+func flatPlanOf(name Name) *flatPlan {
+	plans := flatPlans()
+	for i := range plans {
+		if plans[i].name == name {
+			return &plans[i]
+		}
+	}
+	return nil
+}
+
+// schemaChecksum tells one state of the files that plans come from from another.
+func schemaChecksum() uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	sum := uint32(0)
+	for _, name := range append(Names(), "common") {
+		sum = crc32.Update(sum, table, must(files.ReadFile("v1/"+string(name)+".schema.json")))
+	}
+	return sum
+}
+
+// readyPlans works out what plans do not say themselves. A plan with a pattern
+// that cannot be turned into a shape is left out.
+func readyPlans(plans []flatPlan) []flatPlan {
+	open := make(map[openKind]*openString)
+	ready := plans[:0]
+	for _, p := range plans {
+		if p.ready(open) {
+			ready = append(ready, p)
+		}
+	}
+	return ready
+}
+
+func (p *flatPlan) ready(open map[openKind]*openString) bool {
+	p.prefix = p.steps[0].key + p.steps[0].values[0]
+	p.event = eventNumber(p.name)
+	for i := range p.steps {
+		s := &p.steps[i]
+		s.rank = uint8(s.level.rank())
+		s.skip = i + 1 + s.within
+		switch s.kind {
+		case stepShape:
+			if s.shape = newShape(s.pattern); s.shape == nil {
+				return false
+			}
+		case stepOpen:
+			kind := openKind{s.pattern, int(s.limit)}
+			if open[kind] == nil {
+				open[kind] = newOpenString(kind)
+			}
+			s.open = open[kind]
+		}
+	}
+	return true
+}
