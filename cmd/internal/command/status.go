@@ -6,6 +6,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"caro.sh/telemetry/eventlog"
+	"caro.sh/telemetry/eventlog/session"
 	"caro.sh/telemetry/eventlog/settings"
 	"caro.sh/telemetry/schema"
 )
@@ -102,6 +103,9 @@ func (a *statusAnswer) lookInto(dir string, now time.Time) {
 	if a.Oldest != nil {
 		age := int64(now.Sub(*a.Oldest).Seconds())
 		a.OldestAge = &age
+	}
+	if _, err := session.DayIDs(dir, now); err != nil {
+		a.Problems = append(a.Problems, "nothing can be recorded: "+err.Error())
 	}
 	if err := snapshot.MetaError(); err != nil {
 		a.Problems = append(a.Problems, "the counters of losses cannot be read: "+err.Error())
