@@ -26,8 +26,8 @@ type Cleared struct {
 	Segments int
 }
 
-// Clear removes segments for good and counts their events as cleared, before
-// the first of them goes. It needs no maintenance lock: a compactor or reader
+// Clear removes segments for good and counts the events in them that were not
+// sent as cleared, before the first of them goes. It needs no maintenance lock: a compactor or reader
 // that is busy with one of them finds it gone. After a nil error what was removed
 // stays removed, a power cut included; after an error the rest of it may go with
 // the next append. A directory that does not exist is cleared already.
@@ -116,17 +116,23 @@ func (l *Log) condemn(m *meta, ls *listing, through uint64, c *Cleared) []uint64
 	return victims
 }
 
-// condemnOne says in m that a segment and all before it are given up, and adds
-// its events to the counter.
+// condemnOne says in m that a segment and all before it are given up. Events
+// nobody has sent are added to the counter, those of a batch in flight to the
+// ones of unknown fate; it returns both.
 func (l *Log) condemnOne(m *meta, ls *listing, number uint64, counter *int64) int64 {
+	m.RemovedThrough = max(m.RemovedThrough, number)
+	defer m.forget(number)
+	if m.upload.sentWhole(number, m.Floor) {
+		return 0
+	}
 	t, err := l.tally(m, ls, number)
 	if err != nil {
 		m.Losses.Unreadable++
 	}
-	*counter += t.Events
-	m.RemovedThrough = max(m.RemovedThrough, number)
-	m.forget(number)
-	return t.Events
+	unsent, unknown := m.upload.fate(number, t.Events, m.Floor)
+	*counter += unsent
+	m.Losses.Unknown += unknown
+	return unsent + unknown
 }
 
 // removeCopies unlinks what is kept of events that were counted before.
@@ -170,6 +176,8 @@ func (l *Log) sweepIfIdle(ls *listing) error {
 
 // RaiseFloor says that whoever this log is about has opted out: nothing that was
 // recorded so far is ever uploaded. It may still be shown, exported and cleared.
+// What was sent by now is put with the other sent segments first: below the floor
+// everything counts as not sent.
 // A directory that does not exist is left alone.
 func (l *Log) RaiseFloor() error {
 	if err := l.raiseFloor(); err != nil {
@@ -194,11 +202,17 @@ func (l *Log) raiseFloor() error {
 		if err != nil {
 			return err
 		}
+		if err := l.shelve(m, ls); err != nil {
+			return err
+		}
 		m.Floor = m.NextNumber - 1
 		return l.retainLocked(m, ls)
 	}
-	m, _, err := l.recoverLocked()
+	m, ls, err := l.recoverLocked()
 	if err != nil || m.Floor >= m.NextNumber-1 {
+		return err
+	}
+	if err := l.shelve(m, ls); err != nil {
 		return err
 	}
 	m.Floor = m.NextNumber - 1

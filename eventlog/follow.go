@@ -22,9 +22,12 @@ const pollInterval = 200 * time.Millisecond
 // *DamageError when the directory cannot be read.
 func Follow(ctx context.Context, dir string, from Position, o *ReadOptions) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		f := follower{dir: dir, options: o, at: from, disk: vfs.Disk}
-		if o != nil && o.FS != nil {
-			f.disk = o.FS
+		f := follower{dir: dir, at: from, disk: vfs.Disk}
+		if o != nil {
+			f.options = *o
+		}
+		if f.options.FS != nil {
+			f.disk = f.options.FS
 		}
 		tick := time.NewTicker(pollInterval)
 		defer tick.Stop()
@@ -44,7 +47,7 @@ func Follow(ctx context.Context, dir string, from Position, o *ReadOptions) iter
 type follower struct {
 	dir     string
 	disk    vfs.FS
-	options *ReadOptions
+	options ReadOptions
 	at      Position
 	done    bool        // the segment we are in was read to an end that stays
 	seen    fs.FileInfo // the active file when we last caught up
@@ -64,7 +67,8 @@ func (f *follower) changed() bool {
 
 // catchUp reads to the end of a snapshot. It reports false when the loop is over.
 func (f *follower) catchUp(yield func(Entry, error) bool) bool {
-	s, err := OpenSnapshot(f.dir, f.options)
+	f.options.Sent = f.at.Segment > 0 // what was sent while we were behind; not what was before us
+	s, err := OpenSnapshot(f.dir, &f.options)
 	if err != nil {
 		yield(Entry{}, err)
 		return false

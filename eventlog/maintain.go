@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"caro.sh/telemetry/eventlog/vfs"
 )
@@ -17,8 +18,10 @@ var errNotMaintaining = errors.New("the maintenance lock is not held: call Maint
 // result is closed or its process ends. Appending, sealing and clearing go on
 // without it. Whoever needs both locks takes this one first. What a compactor
 // left behind that did not live to finish is removed.
-func (l *Log) Maintain() (io.Closer, error) {
-	held, err := l.fs.Lock(l.path(maintName), vfs.LockOptions{Timeout: l.lockTimeout})
+func (l *Log) Maintain() (io.Closer, error) { return l.maintain(l.lockTimeout) }
+
+func (l *Log) maintain(wait time.Duration) (io.Closer, error) {
+	held, err := l.fs.Lock(l.path(maintName), vfs.LockOptions{Timeout: wait})
 	if err != nil {
 		return nil, fmt.Errorf("lock the log for maintenance: %w", err)
 	}

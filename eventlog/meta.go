@@ -33,8 +33,13 @@ type meta struct {
 	// Clock is what age limits are judged by.
 	Clock  clock  `json:"clock,omitzero"`
 	Losses Losses `json:"losses"`
+	// Counted is how far the losses of uploads are in Losses, so that an upload
+	// cut short does not count them again.
+	Counted place `json:"counted,omitzero"`
 	// Segments is a cache, keyed by number; what is missing is counted again.
 	Segments map[string]tally `json:"segments"`
+
+	upload *uploadState // what was sent, nil for nothing
 }
 
 const metaVersion = 1
@@ -113,10 +118,15 @@ func (l *Log) loadMeta() (*meta, error) {
 }
 
 // freshMeta begins a series. After a damaged one nobody knows when the newest
-// opt-out was, so what is sealed by now counts as older.
+// opt-out was, so what is sealed by now counts as older. Numbers of segments that
+// were sent are not used again.
 func (l *Log) freshMeta() (*meta, error) {
 	m := newMeta(l.now())
-	_, err := l.fs.Lstat(l.path(badMetaName))
+	var err error
+	if m.NextNumber, err = l.firstFree(); err != nil {
+		return nil, err
+	}
+	_, err = l.fs.Lstat(l.path(badMetaName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
 	}

@@ -105,7 +105,8 @@ func (s *Snapshot) lines(seg Segment, from int64) iter.Seq2[Entry, error] {
 }
 
 // source opens a segment from its start, wherever it has got to since the snapshot: a backup is
-// found under its number, a plain file as its compacted form.
+// found under its number, a plain file as its compacted form, one that was sent in
+// sent/.
 func (s *Snapshot) source(seg Segment) (src io.ReadCloser, name string, err error) {
 	if seg.State == Active {
 		return io.NopCloser(io.NewSectionReader(s.active, 0, seg.Bytes)), seg.Name, nil
@@ -120,7 +121,7 @@ func (s *Snapshot) source(seg Segment) (src io.ReadCloser, name string, err erro
 	}
 	name, state := ls.name(seg.Number)
 	if name == "" {
-		return nil, "", ErrGone
+		return s.sourceSent(seg.Number)
 	}
 	src, err = openSegment(s.fs, filepath.Join(s.dir, name), state)
 	if errors.Is(err, fs.ErrNotExist) {

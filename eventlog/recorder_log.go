@@ -115,7 +115,8 @@ func (r *Recorder) PendingCount() (int64, error) {
 	var n int64
 	for _, seg := range s.Segments() {
 		seg, err := s.Count(seg)
-		n += max(seg.Events, 0)
+		unsent, _ := s.Unsent(seg)
+		n += unsent
 		var damage *DamageError
 		if err != nil && !errors.As(err, &damage) {
 			return n, err
@@ -138,7 +139,7 @@ func (r *Recorder) Pending() iter.Seq2[schema.Line, error] {
 			return
 		}
 		defer s.Close()
-		for entry, err := range s.Lines() {
+		for entry, err := range s.Pending() {
 			var line schema.Line
 			if err == nil {
 				line, err = schema.Parse(entry.Raw)

@@ -181,8 +181,11 @@ func (l *Log) recoverLocked() (*meta, *listing, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := l.loadUpload(m, ls); err != nil {
+		return nil, nil, err
+	}
 	// Only the holder of the lock makes these; whoever left them is dead.
-	for _, name := range []string{tmpPrefix + metaName, tmpRestore} {
+	for _, name := range []string{tmpPrefix + metaName, tmpRestore, tmpPrefix + uploadName, tmpPrefix + ledgerName, tmpPrefix + requestName, tmpRefused} {
 		if _, left := ls.sizes[name]; left {
 			if err := l.unlink(name, ls); err != nil {
 				return nil, nil, err

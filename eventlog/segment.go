@@ -15,10 +15,15 @@ const (
 	maintName   = ".maint.lock"
 	metaName    = "meta.json"
 	badMetaName = "meta.json.bad"
+	uploadName  = "upload.json"
+	badUpload   = "upload.json.bad"
+	ledgerName  = "uploads.ndjson"
+	requestName = "deletions.json"
 	sentDir     = "sent"
 	refusedDir  = "refused"
 	tmpPrefix   = ".tmp-"
 	tmpRestore  = tmpPrefix + "restore"
+	tmpRefused  = tmpPrefix + "refused"
 	tmpSwap     = tmpPrefix + "swap-" // and the number of the segment
 
 	segmentPrefix = "events-"

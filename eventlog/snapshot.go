@@ -17,6 +17,8 @@ type ReadOptions struct {
 	// LockTimeout bounds the wait for a quiet moment; 0 is
 	// DefaultLockTimeout. After it the snapshot is taken without one.
 	LockTimeout time.Duration
+	// Sent includes the segments kept in sent/.
+	Sent bool
 }
 
 // Snapshot is a log as it was at one moment. It never changes anything on disk,
@@ -32,6 +34,10 @@ type Snapshot struct {
 	bytes    int64
 	metaErr  error
 	floor    uint64
+
+	upload    *uploadState
+	uploadErr error
+	withSent  bool
 }
 
 // OpenSnapshot takes a snapshot of dir. A directory that does not exist is an
@@ -45,6 +51,7 @@ func OpenSnapshot(dir string, o *ReadOptions) (*Snapshot, error) {
 	if o != nil && o.LockTimeout > 0 {
 		timeout = o.LockTimeout
 	}
+	s.withSent = o != nil && o.Sent
 	held, err := s.fs.Lock(filepath.Join(dir, lockName), vfs.LockOptions{Shared: true, Timeout: timeout})
 	if err == nil {
 		defer held.Close()
@@ -112,6 +119,7 @@ func (s *Snapshot) describe(ls *listing) error {
 	if _, damaged := ls.sizes[badMetaName]; s.MetaError() != nil || damaged && s.metaErr != nil {
 		s.floor = ls.newest()
 	}
+	s.readUpload()
 	s.segments = nil
 	for _, number := range ls.numbers() {
 		if number <= s.meta.RemovedThrough {
@@ -124,6 +132,11 @@ func (s *Snapshot) describe(ls *listing) error {
 	for _, name := range ls.backups {
 		s.add(Segment{Number: next, State: Sealed, Name: name, Bytes: ls.sizes[name]})
 		next++
+	}
+	if s.withSent {
+		if err := s.addSent(ls); err != nil {
+			return err
+		}
 	}
 	if s.active == nil {
 		return nil

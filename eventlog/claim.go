@@ -1,0 +1,316 @@
+package eventlog
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+)
+
+// Claim is what the one uploader of a log works with: batches from the place it
+// got to, and what became of them. What is appended meanwhile is taken up once
+// it is sealed, what is removed meanwhile is not. It is used by one goroutine.
+//
+// Batches are taken with Next and ended with Finish, Hold or Later, one after
+// the other. A process may die anywhere: the next one's first batch is then the
+// one that was in flight, byte for byte.
+type Claim struct {
+	log     *Log
+	lock    io.Closer
+	state   *uploadState
+	damage  []error
+	current segmentContent
+}
+
+// segmentContent is the segment that batches are being taken from.
+type segmentContent struct {
+	number uint64
+	bytes  []byte
+}
+
+// Claim makes this Log the one that uploads; while another tool maintains the log
+// it returns ErrLocked at once. A damaged upload.json is set aside, and the upload
+// begins again where losses were last counted: the receiver knows what it has by
+// the ids of the events.
+func (l *Log) Claim() (*Claim, error) {
+	held, err := l.maintain(0)
+	if err != nil {
+		return nil, err
+	}
+	c := &Claim{log: l, lock: held}
+	if err := c.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("claim the log for upload: %w", err), c.Close())
+	}
+	return c, nil
+}
+
+// Close lets the next uploader in.
+func (c *Claim) Close() error { return c.lock.Close() }
+
+// Schedule is when uploads went and may go.
+func (c *Claim) Schedule() Schedule { return c.state.Schedule }
+
+// Problems are what could not be read so far, without any of its content.
+func (c *Claim) Problems() []error { return c.damage }
+
+// open reads the state, and puts away what a dead uploader had sent.
+func (c *Claim) open() error {
+	l := c.log
+	unlock, err := l.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	m, ls, err := l.recoverLocked()
+	if err != nil {
+		return err
+	}
+	c.state, err = readUpload(l.fs, l.dir, m.Counted)
+	if errors.Is(err, errBadUpload) {
+		c.damage = append(c.damage, fmt.Errorf("%w: it is kept as %s, and the upload begins again; what was sent before is recognised by its event ids", err, badUpload))
+		err = l.fs.Rename(l.path(uploadName), l.path(badUpload))
+	}
+	if err != nil {
+		return err
+	}
+	m.upload = c.state
+	c.state.prune(ls)
+	return l.shelveCounted(m, ls)
+}
+
+// Next returns the batch that was in flight, or the next one, nil at the end of
+// what is sealed. It is on disk as in flight before it is returned. Whatever is
+// below the floor by then is left out. A segment that is damaged is reported, left
+// where it is and passed over.
+func (c *Claim) Next(most Limits) (*Batch, error) {
+	for {
+		b, err := c.peek(most)
+		if err == nil && b != nil {
+			err = c.begin(b)
+		}
+		if errors.Is(err, ErrGone) {
+			continue // removed, or fenced off, while it was read: look again
+		}
+		if err != nil {
+			return nil, fmt.Errorf("take a batch from the log: %w", err)
+		}
+		return b, nil
+	}
+}
+
+// peek cuts the next batch without changing anything but what it found damaged.
+func (c *Claim) peek(most Limits) (*Batch, error) {
+	if f := c.state.InFlight; f != nil {
+		content, err := c.read(f.From.Segment)
+		if err == nil {
+			if b := f.again(content); b != nil {
+				return b, nil
+			}
+		} else if !errors.Is(err, ErrGone) && !errors.Is(err, errDamaged) {
+			return nil, err
+		}
+		// It is not there any more as it was.
+		if err := c.change(func(u *uploadState) { u.InFlight = nil }); err != nil {
+			return nil, err
+		}
+	}
+	for {
+		at, ok, err := c.start()
+		if err != nil || !ok {
+			return nil, err
+		}
+		content, err := c.read(at.Segment)
+		if errors.Is(err, errDamaged) {
+			if err = c.pass(at, err); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		if at.Offset > int64(len(content)) {
+			at.Offset = int64(len(content)) // somebody rewrote the segment
+		}
+		return cut(content, at, int64(len(content)), most), nil
+	}
+}
+
+// start is where the next batch begins.
+func (c *Claim) start() (place, bool, error) {
+	ls, err := list(c.log.fs, c.log.dir)
+	if err != nil {
+		return place{}, false, err
+	}
+	at := c.state.Position
+	if c.state.Held != nil {
+		at = c.state.Held.To
+	}
+	for _, number := range ls.numbers() {
+		if _, skipped := c.state.skipOf(number); skipped || number < at.Segment {
+			continue
+		}
+		if number > at.Segment {
+			at = place{Segment: number}
+		}
+		return at, true, nil
+	}
+	return at, false, nil
+}
+
+var errDamaged = errors.New("the segment is damaged")
+
+// read returns a whole segment, at most 33 MiB.
+func (c *Claim) read(number uint64) ([]byte, error) {
+	if c.current.number == number {
+		return c.current.bytes, nil
+	}
+	l := c.log
+	ls, err := list(l.fs, l.dir)
+	if err != nil {
+		return nil, err
+	}
+	name, state := ls.name(number)
+	if name == "" {
+		return nil, ErrGone
+	}
+	raw, err := readSmall(l.fs, l.path(name), maxSegment+1)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrGone // compacted or removed since it was listed
+	}
+	if err != nil {
+		return nil, err
+	}
+	content := raw
+	if state == Compacted {
+		content, err = expand(bytes.NewReader(raw))
+	} else if len(raw) > maxSegment {
+		err = fmt.Errorf("it has more than %d bytes", maxSegment)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errDamaged, &DamageError{Segment: number, Name: name, Err: err})
+	}
+	c.current = segmentContent{number, content}
+	return content, nil
+}
+
+// pass goes on behind a segment that cannot be read. It stays where it is and
+// counts as not sent.
+func (c *Claim) pass(at place, damage error) error {
+	c.damage = append(c.damage, fmt.Errorf("left out of the upload: %w", damage))
+	unlock, err := c.log.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	c.state.Skipped = append(c.state.Skipped, skip{place: at})
+	return c.log.saveUpload(c.state)
+}
+
+// begin writes down that a batch is about to be sent, unless it may not be any
+// more. A batch that has nothing to send is not in flight.
+func (c *Claim) begin(b *Batch) error {
+	l := c.log
+	unlock, err := l.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	m, ls, err := l.recoverLocked()
+	if err != nil {
+		return err
+	}
+	if c.stale(b, m, ls) {
+		c.current = segmentContent{}
+		if err := l.saveUpload(c.state); err != nil {
+			return err
+		}
+		return ErrGone
+	}
+	if c.state.InFlight != nil || len(b.Lines) == 0 {
+		return nil
+	}
+	if _, there := ls.sizes[metaName]; !there { // so that the series has a name that stays
+		if err := l.saveCounted(m); err != nil {
+			return err
+		}
+	}
+	if err := b.stamp(m, l.now()); err != nil {
+		return err
+	}
+	c.state.InFlight = b.flight()
+	return l.saveUpload(c.state)
+}
+
+// stale reports whether a batch may not be sent any more, and takes that into
+// the state.
+func (c *Claim) stale(b *Batch, m *meta, ls *listing) bool {
+	if c.state.fence(m.Floor) {
+		return true
+	}
+	name, _ := ls.name(b.from.Segment)
+	if name != "" {
+		return false
+	}
+	c.state.InFlight = nil
+	if h := c.state.Held; h != nil && h.From.Segment <= m.RemovedThrough {
+		c.state.Held = nil
+	}
+	return true
+}
+
+// Hold puts a batch aside of which the receiver refused every event, until
+// another one shows whether it refuses everything: Next goes on behind it, and
+// the place of the upload stays before it.
+func (c *Claim) Hold(b *Batch) error {
+	return c.change(func(u *uploadState) {
+		u.Held, u.InFlight = b.flight(), nil
+	})
+}
+
+// Held returns the batch that was put aside, nil when there is none any more.
+func (c *Claim) Held() (*Batch, error) {
+	if c.state.Held == nil {
+		return nil, nil
+	}
+	content, err := c.read(c.state.Held.From.Segment)
+	switch {
+	case err == nil:
+		if b := c.state.Held.again(content); b != nil {
+			return b, nil
+		}
+	case !errors.Is(err, ErrGone) && !errors.Is(err, errDamaged):
+		return nil, fmt.Errorf("look at the batch put aside: %w", err)
+	}
+	return nil, c.change(func(u *uploadState) { u.Held = nil })
+}
+
+// GiveBack makes everything since the last Finish pending again, the batch in
+// flight included: the receiver has said that it holds none of it.
+func (c *Claim) GiveBack() error {
+	return c.change(func(u *uploadState) { u.Held, u.InFlight = nil, nil })
+}
+
+// Later remembers when the next attempt may be made, and whether the server
+// asked for it. The batch in flight stays so.
+func (c *Claim) Later(next time.Time, serverAsked bool) error {
+	return c.change(func(u *uploadState) {
+		u.NextAttempt, u.ServerAsked = next.UTC(), serverAsked
+		u.Failures++
+	})
+}
+
+// change saves what edit makes of the state.
+func (c *Claim) change(edit func(*uploadState)) error {
+	unlock, err := c.log.lock()
+	if err == nil {
+		defer unlock()
+		edit(c.state)
+		err = c.log.saveUpload(c.state)
+	}
+	if err != nil {
+		return fmt.Errorf("remember the upload: %w", err)
+	}
+	return nil
+}
