@@ -5,6 +5,7 @@ package session_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -179,6 +180,13 @@ func TestIgnoredSignalsStayIgnored(t *testing.T) {
 	check(t, cmd.Start())
 	if _, err := stdout.Read(make([]byte, 100)); err != nil {
 		t.Fatal(err)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+	check(t, err)
+	var ignored uint64
+	_, after, _ := strings.Cut(string(status), "SigIgn:")
+	if _, err := fmt.Sscanf(after, "%x", &ignored); err != nil || ignored&(1<<(syscall.SIGINT-1)) == 0 {
+		t.Errorf("SIGINT is not ignored any more: %x, %v", ignored, err)
 	}
 	check(t, cmd.Process.Signal(syscall.SIGINT))
 	check(t, stdin.Close())

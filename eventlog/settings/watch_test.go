@@ -41,6 +41,26 @@ func TestWatchSeesEveryChangeOfTheFile(t *testing.T) {
 	expect(false, ReasonUnset)
 }
 
+// Where a file system's clock is coarse, a second edit may leave size and time
+// as they were.
+func TestWatchSeesAnEditWithinATickOfTheClock(t *testing.T) {
+	path := file(t, "[telemetry]\nenabled = 1\n").Path
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := NewWatch(path, false, env())
+	if err := os.WriteFile(path, []byte("[telemetry]\nenabled = 0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	if w.Settings().Enabled {
+		t.Error("the second edit is not seen")
+	}
+}
+
 func TestWatchReadsAnOldFileOnce(t *testing.T) {
 	path := file(t, "[telemetry]\nenabled = true\n").Path
 	long := time.Now().Add(-time.Hour)
