@@ -1,8 +1,11 @@
 package eventlog
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"path/filepath"
 
 	"github.com/pierrec/lz4/v4"
 )
@@ -64,16 +67,25 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Verify reads a segment to its end, the checksum of a compacted one included.
-// A segment that cannot be read is a *DamageError.
+// Verify reads a compacted segment to its end, checksum included, without holding
+// it in memory. One that cannot be read is a *DamageError.
 func (s *Snapshot) Verify(seg Segment) error {
-	src, name, err := s.source(seg)
+	f, err := s.fs.Open(filepath.Join(s.dir, seg.Name))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = ErrGone
+	}
 	if err != nil {
 		return &DamageError{Segment: seg.Number, Name: seg.Name, Err: err}
 	}
-	defer src.Close()
-	if n, err := io.Copy(io.Discard, src); err != nil {
-		return &DamageError{Segment: seg.Number, Name: name, Offset: n, Err: err}
+	defer f.Close()
+	n, err := io.Copy(io.Discard, frameReader{lz4.NewReader(f)})
+	switch {
+	case err != nil:
+		err = fmt.Errorf("damaged LZ4 frame: %w", err)
+	case n == 0:
+		err = errors.New("damaged LZ4 frame: empty")
+	default:
+		return nil
 	}
-	return nil
+	return &DamageError{Segment: seg.Number, Name: seg.Name, Offset: n, Err: err}
 }
