@@ -56,7 +56,7 @@ func (c *Claim) finish(b *Batch, v Verdict) error {
 	if err := l.count(m, ls, b, v); err != nil {
 		return err
 	}
-	c.settle(b, v)
+	c.settle(b, v, m.Floor)
 	if err := l.saveUpload(c.state); err != nil {
 		return err
 	}
@@ -84,10 +84,14 @@ func (l *Log) count(m *meta, ls *listing, b *Batch, v Verdict) error {
 	return l.saveCounted(m)
 }
 
-// settle moves the state behind a batch.
-func (c *Claim) settle(b *Batch, v Verdict) {
+// settle moves the state behind a batch. One that an opt-out overtook on its way
+// is remembered by itself: below the floor the position says nothing.
+func (c *Claim) settle(b *Batch, v Verdict, floor uint64) {
 	u := c.state
 	u.Position = b.to
+	if b.from.Segment <= floor && b.to.Segment > b.from.Segment {
+		u.Skipped = append(u.Skipped, skip{place: place{b.from.Segment, maxSegment, b.from.Events + int64(len(b.rows))}})
+	}
 	if u.InFlight != nil && u.InFlight.From == b.from {
 		u.InFlight = nil
 	}

@@ -122,3 +122,34 @@ func makeKey(dir string) (k key, err error) {
 	}
 	return k, vfs.Disk.SyncDir(dir)
 }
+
+// RotateKey puts the key aside under the id of a request for deletion, so that
+// the next run makes a new one. Done again for the same request, it does nothing:
+// the new key is not the one the request is about. Where there is no key, there
+// is nothing to do.
+func RotateKey(dir, request string) error {
+	err := vfs.Disk.RenameNew(filepath.Join(dir, KeyName), retired(dir, request))
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("change %s: %w", KeyName, err)
+	}
+	if err := vfs.Disk.SyncDir(dir); err != nil {
+		return fmt.Errorf("change %s: %w", KeyName, err)
+	}
+	return nil
+}
+
+// DropKey removes the key that was put aside for a request, once that is
+// answered.
+func DropKey(dir, request string) error {
+	if err := vfs.Disk.Remove(retired(dir, request)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove an old %s: %w", KeyName, err)
+	}
+	return nil
+}
+
+func retired(dir, request string) string {
+	return filepath.Join(dir, KeyName+"."+request)
+}
