@@ -30,6 +30,7 @@ type step struct {
 	limit    uint64   // stepInteger: the maximum; stepOpen: the most bytes
 	within   int      // stepObject: how many steps it has, its end included
 
+	// What follows from the rest, worked out once.
 	rank  uint8
 	skip  int // the step after it, when it is left out
 	shape *shape

@@ -25,6 +25,7 @@ const (
 	beforeEventID   = `","event_id":"`
 	sessionIDBytes  = 16
 	eventIDBytes    = 36
+	lineBytes       = 512 // what nearly all lines fit in
 )
 
 // A head is what a Line knows of its bytes without reading them.
@@ -70,7 +71,7 @@ func lineOf(root *node) (Line, *Violation) {
 		return Line{}, v
 	}
 	plan := plans()[name]
-	canonical := root.appendCanonical(make([]byte, 0, 512), plan)
+	canonical := root.appendCanonical(make([]byte, 0, lineBytes), plan)
 	if len(canonical) > MaxLineBytes {
 		return Line{}, &Violation{Category: TooLong, Length: len(canonical), Rule: ruleLineBytes}
 	}

@@ -153,11 +153,15 @@ func (n *node) appendObject(dst []byte, p *property) []byte {
 	return append(dst, '}')
 }
 
-// appendString quotes s. Only a quote, a backslash and control characters need
-// an escape in JSON.
+// appendString quotes s.
 func appendString(dst []byte, s string) []byte {
+	return appendText(append(dst, '"'), s)
+}
+
+// appendText writes s and the quote that ends it. Only a quote, a backslash and
+// control characters need an escape in JSON.
+func appendText(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '"' || c == '\\':
