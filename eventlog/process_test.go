@@ -59,7 +59,7 @@ func child(spec string) int {
 	}
 	l, err := Open(j.Dir, &Options{MaxBytes: j.MaxBytes, LockTimeout: time.Minute})
 	if err == nil && j.Tend {
-		err = tend(l)
+		err = tend(l, j.Writer == 1)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
