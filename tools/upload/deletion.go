@@ -31,14 +31,14 @@ type RequestOptions struct {
 // never uploaded, and cleared unless it is to be kept; the ids of later runs come
 // from a new key. Run delivers the request.
 func Request(dir string, o Options, want RequestOptions) (eventlog.Deletion, eventlog.Cleared, error) {
-	d, cleared, err := request(dir, o, want)
+	d, cleared, err := ask(dir, o, want)
 	if err != nil {
 		return d, cleared, fmt.Errorf("ask for deletion: %w", err)
 	}
 	return d, cleared, nil
 }
 
-func request(dir string, o Options, want RequestOptions) (d eventlog.Deletion, c eventlog.Cleared, err error) {
+func ask(dir string, o Options, want RequestOptions) (d eventlog.Deletion, c eventlog.Cleared, err error) {
 	if len(want.DayIDs) == 0 {
 		return d, c, ErrNoIDs
 	}
