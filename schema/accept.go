@@ -137,14 +137,17 @@ func (s *step) value(rest []byte) (n int, ok bool) {
 	return 0, false
 }
 
-// flatPlans holds the plans, or none when they were derived from other schema
-// files than the ones in this program: every line is then read the slow way.
-var flatPlans = sync.OnceValue(func() []flatPlan {
-	if schemaChecksum() != planChecksum {
+// flatPlans holds the plans that may be used in this program.
+var flatPlans = sync.OnceValue(func() []flatPlan { return usablePlans(schemaChecksum()) })
+
+// usablePlans returns the plans if they were derived from schema files with
+// this checksum, and none otherwise: every line is then read the slow way.
+func usablePlans(checksum uint32) []flatPlan {
+	if checksum != planChecksum {
 		return nil
 	}
 	return readyPlans(derivedPlans())
-})
+}
 
 // flatPlanOf returns the plan of an event, or nil.
 func flatPlanOf(name Name) *flatPlan {

@@ -21,7 +21,8 @@ func Encode(e Event, level Level) (Line, error) {
 	return encodeSlowly(e, level)
 }
 
-// encode writes an event and has it accepted. False says nothing.
+// encode writes an event that is not above the level and has it accepted. False
+// says nothing.
 func (p *flatPlan) encode(e Event, level Level) (Line, bool) {
 	w := writer{dst: make([]byte, 0, lineBytes), steps: p.steps, rank: level.rank()}
 	if !w.event(e) {

@@ -25,7 +25,7 @@ const (
 	beforeEventID   = `","event_id":"`
 	sessionIDBytes  = 16
 	eventIDBytes    = 36
-	lineBytes       = 512 // what nearly all lines fit in
+	lineBytes       = 640 // what nearly all lines fit in
 )
 
 // A head is what a Line knows of its bytes without reading them.
