@@ -1,7 +1,7 @@
 package schema
 
 import (
-	"hash/crc32"
+	"hash/fnv"
 	"sync"
 )
 
@@ -142,7 +142,7 @@ var flatPlans = sync.OnceValue(func() []flatPlan { return usablePlans(schemaChec
 
 // usablePlans returns the plans if they were derived from schema files with
 // this checksum, and none otherwise: every line is then read the slow way.
-func usablePlans(checksum uint32) []flatPlan {
+func usablePlans(checksum uint64) []flatPlan {
 	if checksum != planChecksum {
 		return nil
 	}
@@ -161,29 +161,34 @@ func flatPlanOf(name Name) *flatPlan {
 }
 
 // schemaChecksum tells one state of the files that plans come from from another.
-func schemaChecksum() uint32 {
-	table := crc32.MakeTable(crc32.Castagnoli)
-	sum := uint32(0)
+func schemaChecksum() uint64 {
+	sum := fnv.New64a()
 	for _, name := range append(Names(), "common") {
-		sum = crc32.Update(sum, table, must(files.ReadFile("v1/"+string(name)+".schema.json")))
+		_, _ = sum.Write(must(files.ReadFile("v1/" + string(name) + ".schema.json")))
 	}
-	return sum
+	return sum.Sum64()
 }
 
 // readyPlans works out what plans do not say themselves. A plan with a pattern
 // that cannot be turned into a shape is left out.
 func readyPlans(plans []flatPlan) []flatPlan {
-	open := make(map[openKind]*openString)
+	shared := parts{map[string]*shape{}, map[openKind]*openString{}}
 	ready := plans[:0]
 	for _, p := range plans {
-		if p.ready(open) {
+		if p.ready(shared) {
 			ready = append(ready, p)
 		}
 	}
 	return ready
 }
 
-func (p *flatPlan) ready(open map[openKind]*openString) bool {
+// parts are what several steps have in common.
+type parts struct {
+	shapes map[string]*shape // nil for a pattern that makes none
+	open   map[openKind]*openString
+}
+
+func (p *flatPlan) ready(shared parts) bool {
 	p.prefix = p.steps[0].key + p.steps[0].values[0]
 	p.event = eventNumber(p.name)
 	for i := range p.steps {
@@ -192,16 +197,28 @@ func (p *flatPlan) ready(open map[openKind]*openString) bool {
 		s.skip = i + 1 + s.within
 		switch s.kind {
 		case stepShape:
-			if s.shape = newShape(s.pattern); s.shape == nil {
+			if s.shape = shared.shape(s.pattern); s.shape == nil {
 				return false
 			}
 		case stepOpen:
-			kind := openKind{s.pattern, int(s.limit)}
-			if open[kind] == nil {
-				open[kind] = newOpenString(kind)
-			}
-			s.open = open[kind]
+			s.open = shared.openString(openKind{s.pattern, int(s.limit)})
 		}
 	}
 	return true
+}
+
+func (p parts) shape(pattern string) *shape {
+	known, ok := p.shapes[pattern]
+	if !ok {
+		known = newShape(pattern)
+		p.shapes[pattern] = known
+	}
+	return known
+}
+
+func (p parts) openString(kind openKind) *openString {
+	if p.open[kind] == nil {
+		p.open[kind] = newOpenString(kind)
+	}
+	return p.open[kind]
 }
