@@ -2,6 +2,7 @@ package schema
 
 import (
 	"hash/fnv"
+	"strings"
 	"sync"
 )
 
@@ -31,6 +32,7 @@ type step struct {
 	within   int      // stepObject: how many steps it has, its end included
 
 	// What follows from the rest, worked out once.
+	name  string // of the key
 	rank  uint8
 	skip  int // the step after it, when it is left out
 	shape *shape
@@ -193,6 +195,7 @@ func (p *flatPlan) ready(shared parts) bool {
 	p.event = eventNumber(p.name)
 	for i := range p.steps {
 		s := &p.steps[i]
+		s.name = strings.Trim(s.key, `{,:"`)
 		s.rank = uint8(s.level.rank())
 		s.skip = i + 1 + s.within
 		switch s.kind {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,7 +23,7 @@ func sure(t testing.TB, raw []byte) bool {
 	if !ok {
 		return false
 	}
-	line, v := parse(raw)
+	line, v := slowly(raw)
 	if v != nil {
 		t.Fatalf("accepted, and refused by the slow way: %v\n%s", v, raw)
 	}
@@ -30,6 +31,15 @@ func sure(t testing.TB, raw []byte) bool {
 		t.Fatalf("accept says %+v, the slow way %+v\n%s\n%s", first, line.head, raw, line)
 	}
 	return true
+}
+
+// slowly is the slow way, from the bytes on.
+func slowly(raw []byte) (Line, *Violation) {
+	root, v := decode(raw)
+	if v != nil {
+		return Line{}, v
+	}
+	return lineOf(root)
 }
 
 // canonicalFixtures calls f for each valid fixture in canonical form.
@@ -105,9 +115,7 @@ func TestAcceptIsSureOfNoForeignValue(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("there is no corpus", err)
 	}
-	values := []string{`0`, `1`, `-0`, `-1`, `00`, `01`, `1.0`, `1e0`, `0.5`, `0.50`, `.5`, `5.`, `1.5`, `0.1234567890123456`, `1e400`,
-		`4294967295`, `4294967296`, `9007199254740991`, `9007199254740992`, `9999999999999999`, `18446744073709551616`, `""`,
-		`true`, `false`, `null`, `True`, `{}`, `[]`, `{"p50":1}`, `"0"`, `"1.2.3"`, `"a\u0062"`, `"E_X"`, `"x","backend":"mock"`}
+	values := slices.Clone(otherValues)
 	for _, file := range files {
 		for _, row := range readCorpus(t, file) {
 			values = append(values, string(appendString(nil, row.Value)))
@@ -129,6 +137,11 @@ func TestAcceptIsSureOfNoForeignValue(t *testing.T) {
 		t.Errorf("only %d lines were tried, and %d of them good", tried, taken)
 	}
 }
+
+// otherValues are good somewhere at best.
+var otherValues = []string{`0`, `1`, `-0`, `-1`, `00`, `01`, `1.0`, `1e0`, `0.5`, `0.50`, `.5`, `5.`, `1.5`, `0.1234567890123456`, `1e400`,
+	`4294967295`, `4294967296`, `9007199254740991`, `9007199254740992`, `9999999999999999`, `18446744073709551616`, `""`,
+	`true`, `false`, `null`, `True`, `{}`, `[]`, `{"p50":1}`, `"0"`, `"1.2.3"`, `"a\u0062"`, `"E_X"`, `"x","backend":"mock"`}
 
 // span is where a value stands.
 type span struct{ from, to int }
@@ -180,11 +193,63 @@ func TestAcceptAllocatesNothing(t *testing.T) {
 	}
 }
 
+// sureOther is sure for lines that need not be canonical.
+func sureOther(t testing.TB, raw []byte) bool {
+	t.Helper()
+	root, v := decode(raw)
+	if v != nil {
+		return false
+	}
+	got, ok := respelled(root)
+	if !ok {
+		return false
+	}
+	want, v := lineOf(root)
+	if v != nil {
+		t.Fatalf("respelled and accepted, and refused by the slow way: %v\n%s", v, raw)
+	}
+	if !bytes.Equal(got.raw, want.raw) || got.head != want.head {
+		t.Fatalf("respelled as\n%s %+v\nand by the slow way as\n%s %+v", got, got.head, want, want.head)
+	}
+	return true
+}
+
+func TestRespelledLinesAreTheSame(t *testing.T) {
+	for _, name := range Names() {
+		raw := validFixture(t, name, "exotic")
+		if !sureOther(t, raw) {
+			t.Errorf("%s-exotic takes the slow way", name)
+		}
+		for i := range raw {
+			sureOther(t, append(append([]byte(nil), raw[:i]...), raw[i+1:]...))
+			for _, b := range []byte("\"\\{}[],: 019.-eE+xntf/") {
+				changed := bytes.Clone(raw)
+				changed[i] = b
+				sureOther(t, changed)
+			}
+		}
+		full := validFixture(t, name, "full")
+		for _, at := range valuesIn(t, full) {
+			for _, value := range append(otherValues, `1e-1`, `0.10`, `-0.0`, `-1e-400`, `1.00000000000000000001`, `[1]`, `"\u006dock"`) {
+				sureOther(t, bytes.Join([][]byte{full[:at.from], []byte(value), full[at.to:]}, nil))
+			}
+		}
+	}
+	refusedFixtures(t, func(name string, raw []byte, _ refusal) {
+		if sureOther(t, raw) {
+			t.Errorf("%s is accepted", name)
+		}
+	})
+}
+
 // FuzzAccept: what accept is sure of, the slow way takes and makes the same of.
 func FuzzAccept(f *testing.F) {
 	canonicalFixtures(f, func(_ string, raw []byte) { f.Add(raw) })
 	refusedFixtures(f, func(_ string, raw []byte, _ refusal) { f.Add(raw) })
-	f.Fuzz(func(t *testing.T, raw []byte) { sure(t, raw) })
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		sure(t, raw)
+		sureOther(t, raw)
+	})
 }
 
 // Instants are the ones of the format, for every day of years of each kind.

@@ -57,13 +57,16 @@ func sessions(tb testing.TB) [][]byte {
 // be compared.
 func BenchmarkSessions(b *testing.B) {
 	naive := newNaiveJudge(b)
+	var parser Parser
 	for _, way := range []struct {
 		name  string
 		takes func([]byte) bool
 	}{
 		{"accept", func(raw []byte) bool { _, ok := accept(raw); return ok }},
 		{"Parse", func(raw []byte) bool { _, err := Parse(raw); return err == nil }},
-		{"slow", func(raw []byte) bool { _, v := parse(raw); return v == nil }},
+		{"Parser", func(raw []byte) bool { _, err := parser.Parse(raw); return err == nil }},
+		{"respelled", func(raw []byte) bool { root, _ := decode(raw); _, ok := respelled(root); return ok }},
+		{"slow", func(raw []byte) bool { _, v := slowly(raw); return v == nil }},
 		{"naive", naive.takes},
 	} {
 		b.Run(way.name, func(b *testing.B) { benchmarkLines(b, sessions(b), way.takes) })

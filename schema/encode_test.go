@@ -37,9 +37,9 @@ func sameRefusal(a, b error) bool {
 
 func TestEncodeIsTheSameWithAndWithoutReflection(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	rounds := 1500
+	rounds := 500
 	if testing.Short() {
-		rounds = 200
+		rounds = 100
 	}
 	for _, zero := range typedEvents() {
 		good := must(Decode(parsed(t, validFixture(t, zero.EventName(), "full"))))

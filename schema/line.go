@@ -48,23 +48,28 @@ func Parse(raw []byte) (Line, error) {
 	if h, ok := accept(raw); ok {
 		return Line{append(make([]byte, 0, len(raw)), raw...), h}, nil
 	}
-	line, v := parse(raw)
+	return parseOther(raw)
+}
+
+// parseOther is Parse for a line that was not accepted at once: most are only
+// not canonical.
+func parseOther(raw []byte) (Line, error) {
+	root, v := decode(raw)
+	if v != nil {
+		return Line{}, v
+	}
+	if line, ok := respelled(root); ok {
+		return line, nil
+	}
+	line, v := lineOf(root)
 	if v != nil {
 		return Line{}, v
 	}
 	return line, nil
 }
 
-// parse is the slow way, which alone refuses and explains.
-func parse(raw []byte) (Line, *Violation) {
-	root, v := decode(raw)
-	if v != nil {
-		return Line{}, v
-	}
-	return lineOf(root)
-}
-
-// lineOf checks a decoded line and writes it in canonical form.
+// lineOf is the slow way, which alone refuses and explains: it has a decoded
+// line judged by its schema and the detector, and writes it in canonical form.
 func lineOf(root *node) (Line, *Violation) {
 	name, v := check(root)
 	if v != nil {
@@ -171,16 +176,29 @@ func (l Line) AtLevel(level Level) (Line, bool) {
 		return Line{}, false
 	case int(l.top) <= level.rank():
 		return l, true
-	case !level.Includes(EventLevel(l.Name())):
+	case !level.Includes(l.eventLevel()):
 		return Line{}, false
+	}
+	if p := flatPlanOf(l.Name()); p != nil {
+		if line, ok := p.atLevel(l.raw, level); ok {
+			return line, true
+		}
 	}
 	root, v := decode(l.raw)
 	if v != nil {
-		return Line{}, false // cannot be: a Line has been decoded before
+		return Line{}, false // cannot be: what was checked can be decoded
 	}
 	plan := plans()[l.Name()]
 	root.gate(plan, level)
 	return Line{root.appendCanonical(make([]byte, 0, len(l.raw)), plan), headOf(l.Name(), root, plan)}, true
+}
+
+// eventLevel is the first level at which the line's event is recorded.
+func (l Line) eventLevel() Level {
+	if p := flatPlanOf(l.Name()); p != nil {
+		return p.level
+	}
+	return EventLevel(l.Name())
 }
 
 // gate removes the members above the level and reports whether there were any.
