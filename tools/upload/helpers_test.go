@@ -30,6 +30,7 @@ type request struct {
 	Sent   []byte // as it came
 	ID     string
 	Events []json.RawMessage
+	done   <-chan struct{} // closed when the client is gone
 }
 
 // receiver is a server that takes events once each, the way the real one does,
@@ -42,18 +43,30 @@ type receiver struct {
 	// told the how-many-th request it is, from 1.
 	answer func(n int, w http.ResponseWriter, req request) bool
 
+	// unwanted says which events are refused; nil refuses none. forgetful lets a
+	// batch come again with other bytes: its sender lost its state.
+	unwanted  func(id string) bool
+	forgetful bool
+
 	mu       sync.Mutex
 	requests []request
-	batches  map[string]string // the body by id
+	batches  map[string]stored // by id
 	events   map[string]int    // how often an event was stored
 	deleted  map[string]string // receipts by request
 }
 
 func newReceiver(t testing.TB) *receiver {
-	r := &receiver{t: t, batches: map[string]string{}, events: map[string]int{}, deleted: map[string]string{}}
+	r := &receiver{t: t, batches: map[string]stored{}, events: map[string]int{}, deleted: map[string]string{}}
 	r.Server = httptest.NewServer(r)
 	t.Cleanup(r.Close)
 	return r
+}
+
+// reset makes the receiver a new one.
+func (r *receiver) reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.requests, r.batches, r.events, r.deleted = nil, map[string]stored{}, map[string]int{}, map[string]string{}
 }
 
 func (r *receiver) endpoint() string { return r.URL + "/v1/events" }
@@ -75,7 +88,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, h *http.Request) {
 }
 
 func readRequest(h *http.Request) (request, error) {
-	req := request{Path: h.URL.Path, Header: h.Header.Clone()}
+	req := request{Path: h.URL.Path, Header: h.Header.Clone(), done: h.Context().Done()}
 	var err error
 	if req.Sent, err = io.ReadAll(h.Body); err != nil {
 		return req, err
@@ -108,17 +121,34 @@ func (r *receiver) take(w http.ResponseWriter, req request) {
 		fmt.Fprintf(w, `{"receipt_id":%q}`, receipt)
 		return
 	}
-	if _, stored := r.batches[req.ID]; stored {
+	if old, there := r.batches[req.ID]; there {
+		if old.body != string(req.Body) && !r.forgetful {
+			r.t.Errorf("batch %s was sent again with another body", req.ID)
+		}
 		w.WriteHeader(http.StatusConflict)
+		_, _ = io.WriteString(w, old.answer)
 		return
 	}
-	r.batches[req.ID] = string(req.Body)
-	for _, event := range req.Events {
-		if id := eventID(event); r.events[id] == 0 {
-			r.events[id]++
+	answer := r.store(req)
+	r.batches[req.ID] = stored{string(req.Body), answer}
+	_, _ = io.WriteString(w, answer)
+}
+
+// stored is a batch and what was answered.
+type stored struct{ body, answer string }
+
+// store takes in the events that are wanted and returns the answer.
+func (r *receiver) store(req request) string {
+	refusals := []string{}
+	for i, event := range req.Events {
+		id := eventID(event)
+		if r.unwanted != nil && r.unwanted(id) {
+			refusals = append(refusals, fmt.Sprintf(`{"index":%d,"category":"schema","pointer":"","rule":"pattern"}`, i))
+			continue
 		}
+		r.events[id]++
 	}
-	fmt.Fprintf(w, `{"accepted":%d,"rejected":0,"refusals":[]}`, len(req.Events))
+	return fmt.Sprintf(`{"accepted":%d,"rejected":%d,"refusals":[%s]}`, len(req.Events)-len(refusals), len(refusals), strings.Join(refusals, ","))
 }
 
 // check holds a request against the schema and the table of headers.
@@ -212,8 +242,10 @@ type rig struct {
 	o       Options
 }
 
-func newRig(t testing.TB, events int) *rig {
-	g := &rig{t: t, dir: filepath.Join(t.TempDir(), "log"), clock: &fixed{at: start}, receiver: newReceiver(t)}
+func newRig(t testing.TB, events int) *rig { return newRigWith(t, newReceiver(t), events) }
+
+func newRigWith(t testing.TB, r *receiver, events int) *rig {
+	g := &rig{t: t, dir: filepath.Join(t.TempDir(), "log"), clock: &fixed{at: start}, receiver: r}
 	g.o = Options{
 		Endpoint: g.endpoint(), Consent: func() Consent { return g.consent }, Interval: 24 * time.Hour,
 		Version: "1.2.3", Now: g.clock.now, Random: func() float64 { return 0 },

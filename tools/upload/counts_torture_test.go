@@ -1,0 +1,5 @@
+//go:build torture
+
+package upload
+
+const torture = true
