@@ -1,204 +1,241 @@
-package settings
+package inspect
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"time"
+	"hash/maphash"
+	"slices"
+	"strconv"
+	"sync"
 
-	"github.com/pelletier/go-toml/v2"
-
-	"caro.sh/telemetry/eventlog/vfs"
+	"caro.sh/telemetry/schema"
 )
+
+// A fact is what one event says that is counted. Words are 1 + their place in the
+// schema's list, 0 where the event has none.
+type fact struct {
+	id         uint64 // hash of the event id, 0 for none
+	session    uint64
+	generation uint64 // hash
+	at         int64  // milliseconds since 1970
+	amount     uint64 // inference time; commands generated in a session
+	retries    int64  // -1 where it does not say
+	text       uint32 // number of the version or model
+	event      uint8
+	backend    uint8
+	os         uint8
+	arch       uint8
+	shell      uint8
+	word       uint8 // action, error category or exit reason
+	yes        bool  // carried out as generated; overridden
+}
+
+// The events, in the order of schema.Names.
+const (
+	sessionStart uint8 = iota
+	sessionEnd
+	commandGenerated
+	commandExecuted
+	safetyTriggered
+	errorOccurred
+	eventKinds
+)
+
+// words are the values a field can have.
+type words []string
+
+func wordsOf[T ~string](values []T) words {
+	list := make(words, len(values))
+	for i, v := range values {
+		list[i] = string(v)
+	}
+	return list
+}
+
+// of is the number of a word, with or without quotes.
+func (w words) of(value []byte) uint8 {
+	return uint8(1 + slices.Index(w, string(unquoted(value))))
+}
+
+// name is the word of a number, "" for none.
+func (w words) name(number uint8) string {
+	if number == 0 {
+		return ""
+	}
+	return w[number-1]
+}
 
 var (
-	// ErrUnknownKey means that no setting has this name.
-	ErrUnknownKey = errors.New("not a setting")
-	// ErrBadValue means that a setting cannot have this value.
-	ErrBadValue = errors.New("bad value")
-	// ErrBroken means that the file holds something that cannot be read. It is
-	// never written over.
-	ErrBroken = errors.New("the settings are broken")
-
-	errNowhere = errors.New("cannot tell where the settings are: HOME is not set")
+	eventWords    = wordsOf(schema.Names())
+	backendWords  = wordsOf(schema.Backend("").Values())
+	osWords       = wordsOf(schema.OS("").Values())
+	archWords     = wordsOf(schema.Arch("").Values())
+	shellWords    = wordsOf(schema.Shell("").Values())
+	actionWords   = wordsOf(schema.Action("").Values())
+	categoryWords = wordsOf(schema.ErrorCategory("").Values())
+	reasonWords   = wordsOf(schema.ExitReason("").Values())
 )
 
-// lockTimeout is how long an edit waits for another one.
-const lockTimeout = 5 * time.Second
-
-// Set writes one setting, such as telemetry.level, into the file at path and
-// leaves everything else in it as it is, comments and order included. A file
-// that is not there is made. The new version is written aside and renamed.
-func Set(path, name, text string) error {
-	k, err := findKey(name)
-	if err != nil {
-		return err
-	}
-	canonical, ok := k.read(text)
-	if !ok {
-		return fmt.Errorf("%w: %s", ErrBadValue, k.problem(name))
-	}
-	return change(path, k, k.literal(canonical))
+// reader reads facts out of events; each goroutine has its own.
+type reader struct {
+	seed  maphash.Seed
+	texts *texts
+	known map[string]uint32 // of texts
 }
 
-// Unset removes one setting from the file at path, so that its default holds.
-func Unset(path, name string) error {
-	k, err := findKey(name)
-	if err != nil {
-		return err
-	}
-	if !exists(path) {
-		return nil
-	}
-	return change(path, k, "")
-}
-
-// change puts a new version of the file in its place; literal "" removes the
-// key. Two edits at the same time wait for each other.
-func change(path string, k *key, literal string) error {
-	if path == "" {
-		return errNowhere
-	}
-	dir := filepath.Dir(Read(path).target)
-	if _, err := nearestDir(dir); err != nil {
-		return fmt.Errorf("change %s: %w", path, err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("change %s: %w", path, err)
-	}
-	lock := filepath.Join(dir, ".config.toml.lock")
-	held, err := vfs.Disk.Lock(lock, vfs.LockOptions{Timeout: lockTimeout})
-	if err != nil {
-		return fmt.Errorf("change %s: %w", path, err)
-	}
-	defer func() {
-		_ = os.Remove(lock) // whoever waits for it sees that it is gone and makes a new one
-		_ = held.Close()
-	}()
-	d := Read(path)
-	if err := d.mayChange(k); err != nil {
-		return err
-	}
-	text, err := d.with(k, literal)
-	if err != nil || bytes.Equal(text, d.text) {
-		return err
-	}
-	if err := replace(d.target, text); err != nil {
-		return fmt.Errorf("change %s: %w", path, err)
-	}
-	return nil
-}
-
-// CanSave says why the file at path could not be changed, nil when it could. It
-// changes nothing.
-func CanSave(path string) error {
-	if path == "" {
-		return errNowhere
-	}
-	_, err := nearestDir(filepath.Dir(Read(path).target))
-	return err
-}
-
-// nearestDir returns dir, or the nearest directory above it that exists, and
-// whether something may be written there. Root keeps out of another user's
-// (sudo): what it wrote there the user could not read again.
-func nearestDir(dir string) (string, error) {
-	info, err := os.Stat(dir)
-	if errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {
-		return nearestDir(filepath.Dir(dir))
-	}
-	if err != nil {
-		return dir, err
-	}
-	if os.Geteuid() == 0 && vfs.Foreign(info) {
-		return dir, fmt.Errorf("%s belongs to another user: do this as that user, without sudo", dir)
-	}
-	return dir, vfs.Writable(dir)
-}
-
-// mayChange refuses to touch a file that is broken elsewhere. What is wrong
-// with the key itself is mended by the change.
-func (d Document) mayChange(k *key) error {
-	if d.Problem != nil {
-		return fmt.Errorf("%w: %s", ErrBroken, d.Problem)
-	}
-	nobody := func(string) string { return "" }
-	for _, p := range Resolve(Input{Getenv: nobody, File: d}).Problems {
-		if p.Key != k.full() {
-			return fmt.Errorf("%w: %s", ErrBroken, p)
+// read takes what is counted out of an event, in one pass over its members.
+func (r *reader) read(l schema.Line) fact {
+	f := fact{event: uint8(slices.Index(eventWords, string(l.Name()))), at: l.Timestamp().UnixMilli(), retries: -1}
+	m := membersOf(l.Bytes())
+	for {
+		name, value, ok := m.next()
+		if !ok {
+			return f
+		}
+		switch string(name) {
+		case "session_id":
+			f.session, _ = strconv.ParseUint(string(unquoted(value)), 16, 64)
+		case "event_id":
+			f.id = r.hash(value)
+		case "generation_id":
+			f.generation = r.hash(value)
+		default:
+			r.own(&f, name, value)
 		}
 	}
-	return nil
 }
 
-// with returns the text with one key set, or removed when literal is "". It
-// checks that nothing else changed its meaning.
-func (d Document) with(k *key, literal string) ([]byte, error) {
-	text := bytes.TrimPrefix(d.text, byteOrderMark)
-	s, err := survey(text, k.name)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s is not TOML", ErrBroken, d.Path)
+func (r *reader) hash(value []byte) uint64 { return max(1, maphash.Bytes(r.seed, value)) }
+
+// own reads a member that not all events have.
+func (r *reader) own(f *fact, name, value []byte) {
+	switch f.event {
+	case sessionStart:
+		r.start(f, name, value)
+	case sessionEnd:
+		end(f, name, value)
+	case commandGenerated:
+		r.generated(f, name, value)
+	case commandExecuted:
+		executed(f, name, value)
+	case safetyTriggered:
+		triggered(f, name, value)
+	case errorOccurred:
+		occurred(f, name, value)
 	}
-	edited := s.set(text, k.name, literal)
-	if literal == "" {
-		edited = s.unset(text)
-	}
-	if !sameBut(text, edited, k.name, literal) {
-		return nil, fmt.Errorf("cannot change %s without changing more of %s: edit it by hand", k.full(), d.Path)
-	}
-	if bytes.HasPrefix(d.text, byteOrderMark) {
-		edited = append(bytes.Clone(byteOrderMark), edited...)
-	}
-	return edited, nil
 }
 
-// sameBut reports whether both texts mean the same but for one key, which the
-// second has as literal or not at all.
-func sameBut(before, after []byte, name, literal string) bool {
-	var was, is map[string]any
-	if toml.Unmarshal(before, &was) != nil || toml.Unmarshal(after, &is) != nil {
-		return false
+func (r *reader) start(f *fact, name, value []byte) {
+	switch string(name) {
+	case "caro_version":
+		f.text = r.number(unquoted(value))
+	case "platform":
+		f.os = osWords.of(memberOf(value, "os"))
+		f.arch = archWords.of(memberOf(value, "arch"))
+		f.shell = shellWords.of(memberOf(value, "shell"))
+	case "backend_config":
+		f.backend = backendWords.of(memberOf(value, "primary"))
 	}
-	var want map[string]any
-	if literal != "" && toml.Unmarshal([]byte("v = "+literal), &want) != nil {
-		return false
-	}
-	got := takeOut(is, name)
-	takeOut(was, name)
-	return fmt.Sprintf("%#v", was) == fmt.Sprintf("%#v", is) && fmt.Sprintf("%#v", want["v"]) == fmt.Sprintf("%#v", got)
 }
 
-// takeOut removes a key of [telemetry], and the table when nothing else is in it.
-func takeOut(all map[string]any, name string) any {
-	values, _ := all[table].(map[string]any)
-	v := values[name]
-	delete(values, name)
-	if len(values) == 0 {
-		delete(all, table)
+func end(f *fact, name, value []byte) {
+	switch string(name) {
+	case "commands_generated":
+		f.amount = integer(value)
+	case "retries":
+		f.retries = int64(integer(value))
+	case "exit_reason":
+		f.word = reasonWords.of(value)
 	}
-	return v
 }
 
-// replace writes aside, syncs, renames and syncs the directory.
-func replace(path string, text []byte) error {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".config.toml.*") // 0600
-	if err != nil {
-		return err
+func (r *reader) generated(f *fact, name, value []byte) {
+	switch string(name) {
+	case "backend_used":
+		f.backend = backendWords.of(value)
+	case "inference_time_ms":
+		f.amount = integer(value)
+	case "model_name":
+		f.text = r.number(unquoted(value))
+	case "retry_count":
+		f.retries = int64(integer(value))
 	}
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
+}
+
+// executed says yes where a command was carried out as it was generated. The mode
+// comes first in a canonical line.
+func executed(f *fact, name, value []byte) {
+	switch string(name) {
+	case "execution_mode":
+		f.yes = string(unquoted(value)) != string(schema.ExecutionDryRun)
+	case "modified_before_execution":
+		f.yes = f.yes && string(value) == "false"
 	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
+}
+
+func triggered(f *fact, name, value []byte) {
+	switch string(name) {
+	case "action_taken":
+		f.word = actionWords.of(value)
+	case "user_override":
+		f.yes = string(value) == "true"
 	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // the old version stays
-		return err
+}
+
+func occurred(f *fact, name, value []byte) {
+	switch string(name) {
+	case "error_category":
+		f.word = categoryWords.of(value)
+	case "backend":
+		f.backend = backendWords.of(value)
 	}
-	return vfs.Disk.SyncDir(dir)
+}
+
+func memberOf(object []byte, want string) []byte {
+	m := membersOf(object)
+	for {
+		name, value, ok := m.next()
+		if !ok || string(name) == want {
+			return value
+		}
+	}
+}
+
+// integer reads a whole number that the schemas let pass.
+func integer(value []byte) uint64 {
+	var n uint64
+	for _, digit := range value {
+		n = 10*n + uint64(digit-'0')
+	}
+	return n
+}
+
+// number is the number of a text in texts.
+func (r *reader) number(text []byte) uint32 {
+	if n, ok := r.known[string(text)]; ok {
+		return n
+	}
+	n := r.texts.number(string(text))
+	r.known[string(text)] = n
+	return n
+}
+
+// texts numbers versions and models from 1 on. It may be used by several
+// goroutines.
+type texts struct {
+	mu      sync.Mutex
+	numbers map[string]uint32
+	list    []string
+}
+
+func newTexts() *texts { return &texts{numbers: map[string]uint32{}, list: []string{""}} }
+
+func (t *texts) number(text string) uint32 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, ok := t.numbers[text]
+	if !ok {
+		n = uint32(len(t.list))
+		t.list = append(t.list, text)
+		t.numbers[text] = n
+	}
+	return n
 }
