@@ -229,12 +229,28 @@ func newHosts(t *testing.T) *hosts {
 	return &hosts{program: hostProgram(t), root: root}
 }
 
-// play puts the host into a situation and compares what comes of it.
+// play puts the host into a situation and compares what comes of it. On a busy
+// disk the host's 200 ms may run out before anything is written; it then loses
+// the events, as it should, and is run again.
 func (h *hosts) play(t *testing.T, s situation, want scene) {
 	t.Helper()
 	if s.home == "another's" && os.Geteuid() != 0 {
 		return // needs root to stand in for sudo
 	}
+	late := want
+	late.collected = false
+	got := h.once(t, s, want)
+	for try := 1; try < 5 && got != want && got == late; try++ {
+		got = h.once(t, s, want)
+	}
+	if got != want {
+		t.Errorf("%s: %+v, want %+v", s, got, want)
+	}
+}
+
+// once runs the host and returns what came of it.
+func (h *hosts) once(t *testing.T, s situation, want scene) (got scene) {
+	t.Helper()
 	home := h.home(t, s)
 	cmd := exec.Command(h.program, s.args()...)
 	cmd.Env = s.environment(home)
@@ -244,13 +260,9 @@ func (h *hosts) play(t *testing.T, s situation, want scene) {
 	before := tree(t, home)
 	stdout, said := run(t, cmd, s.terminal)
 
-	var got scene
 	got.asked = strings.Contains(said, "Enable telemetry?")
 	got.stored = stored(t, home)
 	got.collected = len(recorded(t, filepath.Join(home, ".local/state/caro/telemetry"))) == 3
-	if got != want {
-		t.Errorf("%s: %+v, want %+v", s, got, want)
-	}
 	if stdout != "the host's answer\n" || cmd.ProcessState.ExitCode() != 3 {
 		t.Errorf("%s: the host printed %q and ended with %v", s, stdout, cmd.ProcessState)
 	}
@@ -260,6 +272,7 @@ func (h *hosts) play(t *testing.T, s situation, want scene) {
 	if after := tree(t, home); !want.collected && want.stored == stored(t, home) && !want.asked && after != before {
 		t.Errorf("%s: the home was\n%s and is\n%s", s, before, after)
 	}
+	return got
 }
 
 // echo is what the terminal shows of what is typed.
