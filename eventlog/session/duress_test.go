@@ -84,7 +84,7 @@ func TestHostDoesNotFeelTrouble(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			home := t.TempDir()
+			home := quickDir(t)
 			test.prepare(t, home, filepath.Join(home, state))
 			argv := []string{}
 			if test.wrap != nil {
@@ -142,7 +142,7 @@ func holdLockStopped(t *testing.T, _, dir string) {
 func TestSignalsEndTheSessionAndTheHost(t *testing.T) {
 	program := hostProgram(t)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		home := t.TempDir()
+		home := quickDir(t)
 		cmd := exec.Command(program)
 		cmd.Env = append(situation{env: "true"}.environment(home), "HOST_WAITS=1")
 		stdin, err := cmd.StdinPipe()
@@ -170,7 +170,7 @@ func TestSignalsEndTheSessionAndTheHost(t *testing.T) {
 
 // A signal that the host ignores, as under nohup, stays ignored.
 func TestIgnoredSignalsStayIgnored(t *testing.T) {
-	home := t.TempDir()
+	home := quickDir(t)
 	cmd := exec.Command("sh", "-c", `trap "" INT; exec "$0"`, hostProgram(t))
 	cmd.Env = append(situation{env: "true"}.environment(home), "HOST_WAITS=1")
 	stdin, err := cmd.StdinPipe()
@@ -198,7 +198,7 @@ func TestIgnoredSignalsStayIgnored(t *testing.T) {
 
 // The end of a Terminal answer by Ctrl-C is no answer.
 func TestInterruptedQuestionIsNoAnswer(t *testing.T) {
-	home := t.TempDir()
+	home := quickDir(t)
 	master, slave := terminal(t)
 	defer master.Close()
 	cmd := exec.Command(hostProgram(t))

@@ -218,11 +218,7 @@ type hosts struct {
 }
 
 func newHosts(t *testing.T) *hosts {
-	root, err := os.MkdirTemp("", "homes")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(root) })
+	root := quickDir(t)
 	if err := os.Chmod(root, 0o755); err != nil {
 		t.Fatal(err)
 	}

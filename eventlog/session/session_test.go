@@ -33,10 +33,22 @@ func lines(text []byte) iter.Seq[schema.Line] {
 	}
 }
 
+// quickDir is a test directory where a sync costs nothing, if there is such a
+// place: a session gives up on a slow disk, and these tests are not about that.
+func quickDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "session")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 // start begins a session in a home of its own, switched on.
 func start(t testing.TB, o session.Options, pairs ...string) (s *session.Session, dir string) {
 	t.Helper()
-	environment := map[string]string{"HOME": t.TempDir(), "CARO_TELEMETRY_ENABLED": "true"}
+	environment := map[string]string{"HOME": quickDir(t), "CARO_TELEMETRY_ENABLED": "true"}
 	for i := 0; i < len(pairs); i += 2 {
 		environment[pairs[i]] = pairs[i+1]
 	}
@@ -157,7 +169,7 @@ func TestNilAndSilentSessions(t *testing.T) {
 
 // The promise: a command in another terminal stops a running process.
 func TestOptOutElsewhereStopsARunningSession(t *testing.T) {
-	home := t.TempDir()
+	home := quickDir(t)
 	getenv := func(name string) string { return map[string]string{"HOME": home}[name] }
 	places := settings.Places{Getenv: getenv}
 	if err := settings.Set(places.ConfigFile(), settings.KeyEnabled, "true"); err != nil {
@@ -186,7 +198,7 @@ func TestOptOutElsewhereStopsARunningSession(t *testing.T) {
 }
 
 func TestIDsGroupADayAndNothingElse(t *testing.T) {
-	home := t.TempDir()
+	home := quickDir(t)
 	id := func(at time.Time) string {
 		s, dir := start(t, session.Options{Now: func() time.Time { return at }}, "HOME", home)
 		s.End(schema.ExitUserComplete)
@@ -221,7 +233,7 @@ func TestIDsGroupADayAndNothingElse(t *testing.T) {
 }
 
 func TestADamagedKeyRecordsNothing(t *testing.T) {
-	home := t.TempDir()
+	home := quickDir(t)
 	dir := filepath.Join(home, ".local", "state", "caro", "telemetry")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
