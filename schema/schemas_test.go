@@ -244,6 +244,7 @@ func TestEnvelopeSchemas(t *testing.T) {
 		{"export.schema.json", `"previous_export_id":null`, `"previous_export_id":""`},
 		{"export.schema.json", `"event":"session.start"`, `"event":"session.begin"`},
 		{"export.schema.json", `"losses":{`, `"loss":{`},
+		{"export.schema.json", `"losses":` + testLosses, `"losses":{"evicted":0}`},
 		{"deletion-request.schema.json", `"00000000"`, `"3fa91c07"`},
 		{"deletion-request.schema.json", `["3fa91c07","00000000"]`, `[]`},
 		{"deletion-request.schema.json", `"3fa91c07"`, `"3FA91C07"`},
@@ -257,6 +258,10 @@ func TestEnvelopeSchemas(t *testing.T) {
 		if validate(t, bad.file, document) == nil {
 			t.Errorf("%s: taken with %.40s for %.40s", bad.file, bad.new, bad.old)
 		}
+	}
+	uncounted := strings.Replace(good["export.schema.json"], testLosses, "{}", 1)
+	if err := validate(t, "export.schema.json", uncounted); err != nil {
+		t.Errorf("an export of a log that has counted nothing: %v", err)
 	}
 	for _, fine := range []struct{ file, old, new string }{
 		{"export.schema.json", `"filter":null`, `"filter":{"event":"session.end","since":"2026-11-23T00:00:00Z"}`},
