@@ -81,3 +81,59 @@ func TestParserSharesMemory(t *testing.T) {
 		t.Error("the lines are too short to show anything")
 	}
 }
+
+func TestViewSaysWhatParseSays(t *testing.T) {
+	check := func(raw []byte, canonical bool) {
+		t.Helper()
+		line, wantErr := Parse(raw)
+		view, err := ParseView(raw)
+		if !sameRefusal(err, wantErr) || string(view.Bytes()) != line.String() || view.Canonical() != canonical {
+			t.Fatalf("got %s, %v, %v, want %s, %v", view.Bytes(), view.Canonical(), err, line, wantErr)
+		}
+		if view.Name() != line.Name() || view.Timestamp() != line.Timestamp() || view.SessionID() != line.SessionID() || view.EventID() != line.EventID() {
+			t.Fatalf("the view of %s says something else", line)
+		}
+		if canonical != (len(view.Bytes()) > 0 && &view.Bytes()[0] == &raw[0]) {
+			t.Fatalf("canonical is %v, and the memory is not", canonical)
+		}
+		if again, err := view.Line(); wantErr == nil && (err != nil || again.String() != line.String() || &again.raw[0] == &raw[0]) {
+			t.Fatalf("the line of the view is %s, %v", again, err)
+		}
+	}
+	canonicalFixtures(t, func(_ string, raw []byte) { check(raw, true) })
+	for _, name := range Names() {
+		check(validFixture(t, name, "exotic"), false)
+	}
+	refusedFixtures(t, func(_ string, raw []byte, _ refusal) { check(raw, false) })
+}
+
+// Whoever changes the memory under a view makes no Line of it.
+func TestNoLineIsMadeOfWhatWasNotChecked(t *testing.T) {
+	raw := validFixture(t, NameErrorOccurred, "full")
+	view, err := ParseView(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(raw[bytes.Index(raw, []byte("ollama_client")):], "/etc/password")
+	if line, err := view.Line(); err == nil || !line.IsZero() {
+		t.Errorf("got %s", line)
+	}
+	if line, err := (View{}).Line(); err == nil || !line.IsZero() {
+		t.Errorf("the zero view became %s", line)
+	}
+}
+
+func TestViewAllocatesNothing(t *testing.T) {
+	lines := sessions(t)
+	all := func() {
+		for _, raw := range lines {
+			if view, err := ParseView(raw); err != nil || view.Timestamp().IsZero() {
+				t.Error(err)
+			}
+		}
+	}
+	all()
+	if n := testing.AllocsPerRun(5, all) / float64(len(lines)); n > 0.01 {
+		t.Errorf("%v allocations a line", n)
+	}
+}

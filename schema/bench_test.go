@@ -65,6 +65,7 @@ func BenchmarkSessions(b *testing.B) {
 		{"accept", func(raw []byte) bool { _, ok := accept(raw); return ok }},
 		{"Parse", func(raw []byte) bool { _, err := Parse(raw); return err == nil }},
 		{"Parser", func(raw []byte) bool { _, err := parser.Parse(raw); return err == nil }},
+		{"ParseView", func(raw []byte) bool { _, err := ParseView(raw); return err == nil }},
 		{"respelled", func(raw []byte) bool { root, _ := decode(raw); _, ok := respelled(root); return ok }},
 		{"slow", func(raw []byte) bool { _, v := slowly(raw); return v == nil }},
 		{"naive", naive.takes},
