@@ -22,8 +22,9 @@ type RequestOptions struct {
 	DayIDs []string
 	// KeepLocal leaves what is pending on disk. It is never sent.
 	KeepLocal bool
-	// File says that the request is carried by hand, and in which file it is.
-	File string
+	// Carry writes the request where somebody can take it, and returns where that
+	// is. nil queues it for Run instead.
+	Carry func(id string, body []byte) (where string, err error)
 }
 
 // Request asks for the deletion of what the install has sent. When it returns,
@@ -55,7 +56,10 @@ func ask(dir string, o Options, want RequestOptions) (d eventlog.Deletion, c eve
 		return d, c, err
 	}
 	ids := slices.Compact(slices.Sorted(slices.Values(want.DayIDs)))
-	d = eventlog.Deletion{RequestID: id.String(), DayIDs: ids, RequestedAt: o.Now().UTC(), KeepLocal: want.KeepLocal, File: want.File}
+	d = eventlog.Deletion{RequestID: id.String(), DayIDs: ids, RequestedAt: o.Now().UTC(), KeepLocal: want.KeepLocal}
+	if err := carry(&d, want.Carry); err != nil {
+		return d, c, err
+	}
 	if d.Through, err = fenceOff(l, dir, o); err != nil {
 		return d, c, err
 	}
@@ -64,6 +68,17 @@ func ask(dir string, o Options, want RequestOptions) (d eventlog.Deletion, c eve
 	}
 	c, err = prepare(l, dir, &d)
 	return d, c, err
+}
+
+func carry(d *eventlog.Deletion, to func(string, []byte) (string, error)) error {
+	if to == nil {
+		return nil
+	}
+	body, err := DeletionBody(*d)
+	if err == nil {
+		d.File, err = to(d.RequestID, body)
+	}
+	return err
 }
 
 // fenceOff keeps everything recorded so far from being uploaded and returns the

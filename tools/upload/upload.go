@@ -47,6 +47,8 @@ type Options struct {
 	Interval time.Duration
 	// Force ignores the interval and our own back-off, never a server's.
 	Force bool
+	// DeletionsOnly delivers requests for deletion and uploads nothing.
+	DeletionsOnly bool
 	// MaxBatches ends the run after so many; 0 is no limit.
 	MaxBatches int
 	// Timeout is for one request, 0 is DefaultTimeout.
@@ -225,6 +227,10 @@ func (r *runner) run(ctx context.Context) (err error) {
 // work is what is done under the uploader's lock.
 func (r *runner) work(ctx context.Context, requests []eventlog.Deletion) error {
 	deletionErr := r.deleteRemote(ctx, requests)
+	if r.o.DeletionsOnly {
+		r.result.Reason = Done
+		return deletionErr
+	}
 	if why := r.allowed(); why != "" {
 		r.result.Reason = why
 		return deletionErr

@@ -108,6 +108,7 @@ type program struct {
 var programs = map[string]program{
 	"caro":                   {"Local, private telemetry of the caro command line tool.", (*cli).addCaro},
 	"caro-telemetry-compact": {"Make the sealed segments of the log smaller, and apply its age limits.", (*cli).addCompact},
+	"caro-telemetry-upload":  {"Upload what the log holds, for a cron job.", (*cli).addUpload},
 }
 
 func (c *cli) application() (*kingpin.Application, bool) {
@@ -132,7 +133,7 @@ func (c *cli) application() (*kingpin.Application, bool) {
 func (c *cli) addCaro(app *kingpin.Application) {
 	group := app.Command("telemetry", "Record, look at and check telemetry events.")
 	for _, add := range []func(*kingpin.CmdClause){
-		c.addRecord, c.addCheck, c.addShow, c.addStatus, c.addClear, c.addSchema, c.addSimulate,
+		c.addRecord, c.addCheck, c.addShow, c.addStatus, c.addClear, c.addDeleteRemote, c.addFlush, c.addSchema, c.addSimulate,
 	} {
 		add(group)
 	}

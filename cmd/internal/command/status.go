@@ -42,8 +42,22 @@ type statusAnswer struct {
 	Losses        eventlog.Losses          `json:"losses"`
 	LastUpload    *time.Time               `json:"last_upload"`
 	NextAttempt   *time.Time               `json:"next_attempt"`
+	ServerAsked   bool                     `json:"server_asked"`
+	InFlight      string                   `json:"batch_in_flight,omitempty"`
+	Deletion      *deletionStatus          `json:"deletion"`
 	Problems      []string                 `json:"problems"`
 	Notes         []string                 `json:"notes"`
+}
+
+// deletionStatus is the newest request for deletion.
+type deletionStatus struct {
+	RequestID   string     `json:"request_id"`
+	State       string     `json:"state"` // queued, delivered or file
+	RequestedAt time.Time  `json:"requested_at"`
+	DeliveredAt *time.Time `json:"delivered_at"`
+	Receipt     string     `json:"receipt"`
+	Path        string     `json:"path,omitempty"`
+	Queued      int        `json:"queued"` // requests that still have to be sent
 }
 
 func (c *cli) addStatus(group *kingpin.CmdClause) {
@@ -98,8 +112,10 @@ func (a *statusAnswer) lookInto(dir string, now time.Time) {
 		if err != nil {
 			a.Problems = append(a.Problems, err.Error())
 		}
-		a.add(seg, seg.Number <= snapshot.Floor())
+		events, bytes := snapshot.Unsent(seg)
+		a.add(seg, events, bytes, seg.Number <= snapshot.Floor())
 	}
+	a.addUploads(snapshot)
 	if a.Oldest != nil {
 		age := int64(now.Sub(*a.Oldest).Seconds())
 		a.OldestAge = &age
@@ -119,17 +135,60 @@ func (a *statusAnswer) lookInto(dir string, now time.Time) {
 	a.LossesTotal = a.Losses.Total()
 }
 
-func (a *statusAnswer) add(seg eventlog.Segment, fenced bool) {
+// addUploads says when events went, when they will, and what was asked to be
+// deleted.
+func (a *statusAnswer) addUploads(s *eventlog.Snapshot) {
+	when := s.Schedule()
+	if !when.LastSuccess.IsZero() {
+		next := when.LastSuccess.Add(time.Duration(a.IntervalHours) * time.Hour)
+		a.LastUpload, a.NextAttempt = &when.LastSuccess, &next
+	}
+	if !when.NextAttempt.IsZero() {
+		a.NextAttempt, a.ServerAsked = &when.NextAttempt, when.ServerAsked
+	}
+	if !a.Enabled || a.AirGapped {
+		a.NextAttempt = nil
+	}
+	a.InFlight = s.InFlight()
+	if err := s.UploadError(); err != nil {
+		a.Problems = append(a.Problems, "how far uploads got cannot be read: "+err.Error())
+	}
+	all, err := s.Deletions()
+	if err != nil {
+		a.Problems = append(a.Problems, "requests for deletion cannot be read: "+err.Error())
+	}
+	for _, d := range all {
+		a.addDeletion(d)
+	}
+}
+
+func (a *statusAnswer) addDeletion(d eventlog.Deletion) {
+	queued := 0
+	if a.Deletion != nil {
+		queued = a.Deletion.Queued
+	}
+	a.Deletion = &deletionStatus{RequestID: d.RequestID, State: "delivered", RequestedAt: d.RequestedAt, Receipt: d.Receipt, Path: d.File, Queued: queued}
+	switch {
+	case d.Queued():
+		a.Deletion.State = "queued"
+		a.Deletion.Queued++
+	case d.File != "":
+		a.Deletion.State = "file"
+	default:
+		a.Deletion.DeliveredAt = &d.DeliveredAt
+	}
+}
+
+// add takes in a segment of which so many events and bytes are not sent.
+func (a *statusAnswer) add(seg eventlog.Segment, events, bytes int64, fenced bool) {
 	p := a.Segments[seg.State]
 	p.Files++
 	p.Bytes += seg.Bytes
-	a.PendingBytes += seg.Bytes
-	if seg.Events > 0 {
-		p.Events += seg.Events
-		a.PendingEvents += seg.Events
-		if fenced {
-			a.Fenced += seg.Events
-		}
+	p.Events += max(seg.Events, 0)
+	a.PendingBytes += bytes
+	a.PendingEvents += events
+	if fenced {
+		a.Fenced += events
 	}
 	if !seg.First.IsZero() && (a.Oldest == nil || seg.First.Before(*a.Oldest)) {
 		a.Oldest = &seg.First

@@ -23,6 +23,7 @@ func (a *statusAnswer) print(out *answer, st style) {
 	row("Log", orNone(a.Dir))
 	a.printLog(row)
 	a.printUpload(row)
+	a.printDeletion(row)
 	for _, p := range a.Problems {
 		row("Problem", st.paint(red, p))
 	}
@@ -67,7 +68,30 @@ func (a *statusAnswer) printUpload(row func(name, text string)) {
 	}
 	row("Last upload", last)
 	if a.NextAttempt != nil {
-		row("Next attempt", a.NextAttempt.Local().Format(localLayout))
+		text := a.NextAttempt.Local().Format(localLayout)
+		if a.ServerAsked {
+			text += " (the server asked for that)"
+		}
+		row("Next attempt", text)
+	}
+}
+
+// printDeletion says what became of the newest request for deletion.
+func (a *statusAnswer) printDeletion(row func(name, text string)) {
+	d := a.Deletion
+	if d == nil {
+		return
+	}
+	switch d.State {
+	case "queued":
+		row("Deletion", "asked for "+d.RequestedAt.Local().Format(localLayout)+", queued as request "+d.RequestID)
+	case "file":
+		row("Deletion", "asked for "+d.RequestedAt.Local().Format(localLayout)+", the request is in "+d.Path)
+	default:
+		row("Deletion", "confirmed "+d.DeliveredAt.Local().Format(localLayout)+", receipt "+orNone(d.Receipt))
+	}
+	if d.Queued > 1 || d.Queued == 1 && d.State != "queued" {
+		row("", plural(int64(d.Queued), "request")+" still to be sent")
 	}
 }
 
