@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"encoding/binary"
 	"hash/fnv"
 	"strings"
 	"sync"
@@ -33,6 +34,8 @@ type step struct {
 
 	// What follows from the rest, worked out once.
 	name  string // of the key
+	first uint64 // the first eight bytes of a key that has them, and the last
+	last  uint64
 	rank  uint8
 	skip  int // the step after it, when it is left out
 	shape *shape
@@ -70,12 +73,13 @@ func accept(raw []byte) (head, bool) {
 	return head{}, false
 }
 
+// accept is accept for a line that begins with the plan's prefix.
 func (p *flatPlan) accept(raw []byte) (head, bool) {
-	h := head{event: p.event}
-	rest := raw
-	for i := 0; i < len(p.steps); {
+	h := head{event: p.event, top: p.steps[0].rank}
+	rest := raw[len(p.prefix):]
+	for i := 1; i < len(p.steps); {
 		s := &p.steps[i]
-		if len(rest) < len(s.key) || string(rest[:len(s.key)]) != s.key {
+		if !s.begins(rest) {
 			if s.required {
 				return head{}, false
 			}
@@ -97,7 +101,18 @@ func (p *flatPlan) accept(raw []byte) (head, bool) {
 		}
 		i++
 	}
-	return h, string(rest) == "}"
+	return h, len(rest) == 1 && rest[0] == '}'
+}
+
+// begins reports whether rest begins with the key. Eight bytes tell most keys
+// from the others, and sixteen are most keys.
+func (s *step) begins(rest []byte) bool {
+	n := len(s.key)
+	if n < 8 {
+		return len(rest) >= n && string(rest[:n]) == s.key
+	}
+	return len(rest) >= n && binary.LittleEndian.Uint64(rest) == s.first &&
+		binary.LittleEndian.Uint64(rest[n-8:]) == s.last && (n <= 16 || string(rest[8:n-8]) == s.key[8:n-8])
 }
 
 // The steps every plan begins with: event, timestamp, session id, event id.
@@ -195,6 +210,9 @@ func (p *flatPlan) ready(shared parts) bool {
 	p.event = eventNumber(p.name)
 	for i := range p.steps {
 		s := &p.steps[i]
+		if key := []byte(s.key); len(key) >= 8 {
+			s.first, s.last = binary.LittleEndian.Uint64(key), binary.LittleEndian.Uint64(key[len(key)-8:])
+		}
 		s.name = strings.Trim(s.key, `{,:"`)
 		s.rank = uint8(s.level.rank())
 		s.skip = i + 1 + s.within
