@@ -27,11 +27,20 @@ type Tally struct {
 	Last       time.Time `json:"last,omitzero"`
 }
 
-// Group is what was counted where the dimensions have these values, in the order
-// of Report.By; "" where nothing says.
+// Group is what was counted where the dimensions have these values; "" where nothing
+// says.
 type Group struct {
-	Values  []string `json:"values"`
-	Metrics Metrics  `json:"metrics"`
+	Values  []string             `json:"-"` // in the order of Report.By
+	In      map[Dimension]string `json:"group"`
+	Metrics Metrics              `json:"metrics"`
+}
+
+func newGroup(by []Dimension, values []string, m Metrics) Group {
+	g := Group{Values: values, In: map[Dimension]string{}, Metrics: m}
+	for i, d := range by {
+		g.In[d] = values[i]
+	}
+	return g
 }
 
 // Metrics are the numbers.

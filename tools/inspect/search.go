@@ -71,17 +71,18 @@ func tell(somebody func(error), all []error) {
 
 // matches are what a search found in a batch.
 type matches struct {
+	parser           schema.Parser
 	text             []byte
 	matched, skipped int64
 	failed           []error
 }
 
 func (m *matches) search(ctx context.Context, b *batch, o *SearchOptions, print bool) {
-	*m = matches{text: m.text[:0]}
+	m.text, m.matched, m.skipped, m.failed = m.text[:0], 0, 0, nil
 	for i := range b.lines {
 		raw := b.line(i)
 		if !o.Raw {
-			l, err := schema.Parse(raw)
+			l, err := m.parser.Parse(raw)
 			if err != nil {
 				m.skipped++
 				continue

@@ -56,6 +56,7 @@ func Stats(ctx context.Context, in Input, o StatsOptions) (*Report, error) {
 // findings are the facts of a batch.
 type findings struct {
 	reader
+	parser  schema.Parser
 	facts   []fact
 	skipped int64
 }
@@ -63,7 +64,7 @@ type findings struct {
 func (f *findings) read(b *batch, filter *Filter) {
 	f.facts, f.skipped = f.facts[:0], 0
 	for i := range b.lines {
-		l, err := schema.Parse(b.line(i))
+		l, err := f.parser.Parse(b.line(i))
 		if err != nil {
 			f.skipped++
 			continue
@@ -250,7 +251,7 @@ func (c *counter) report() *Report {
 		r.First, r.Last = time.UnixMilli(c.first).UTC(), time.UnixMilli(c.last).UTC()
 	}
 	for at, g := range c.groups {
-		r.Groups = append(r.Groups, Group{Values: at.values(c.o.By, c.texts.list), Metrics: g.metrics(c.texts.list)})
+		r.Groups = append(r.Groups, newGroup(c.o.By, at.values(c.o.By, c.texts.list), g.metrics(c.texts.list)))
 	}
 	slices.SortFunc(r.Groups, func(a, b Group) int { return slices.Compare(a.Values, b.Values) })
 	return r

@@ -268,7 +268,11 @@ func obvious(text []byte, o StatsOptions) *Report {
 		if slices.ContainsFunc(r.Groups, func(g Group) bool { return slices.Equal(g.Values, at) }) {
 			continue
 		}
-		r.Groups = append(r.Groups, Group{at, obviousMetrics(among(events, values, at), among(sessions, values, at), ends, first)})
+		in := map[Dimension]string{}
+		for j, d := range o.By {
+			in[d] = at[j]
+		}
+		r.Groups = append(r.Groups, Group{at, in, obviousMetrics(among(events, values, at), among(sessions, values, at), ends, first)})
 	}
 	slices.SortFunc(r.Groups, func(a, b Group) int { return slices.Compare(a.Values, b.Values) })
 	return &r

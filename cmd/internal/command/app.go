@@ -108,6 +108,7 @@ type program struct {
 var programs = map[string]program{
 	"caro":                   {"Local, private telemetry of the caro command line tool.", (*cli).addCaro},
 	"caro-telemetry-compact": {"Make the sealed segments of the log smaller, and apply its age limits.", (*cli).addCompact},
+	"caro-telemetry-inspect": {"Look into the log, or into files that came from one, and change nothing.", (*cli).addInspect},
 	"caro-telemetry-upload":  {"Upload what the log holds, for a cron job.", (*cli).addUpload},
 }
 
