@@ -1,0 +1,328 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"caro.sh/telemetry/eventlog"
+	"caro.sh/telemetry/schema"
+)
+
+var (
+	// ErrFull means that the directory or its disk takes no more: try again
+	// when somebody has made room.
+	ErrFull = errors.New("the receiver's log is full")
+	// ErrOtherContent means that an id came again with something else under it.
+	ErrOtherContent = errors.New("this id was used for something else")
+	// ErrClosed means that the receiver is ending.
+	ErrClosed = errors.New("the receiver is ending")
+)
+
+// A job is a batch to be taken in, or something to be done between batches.
+type job struct {
+	batch *batch
+	do    func() error
+	done  chan taken // room for one
+}
+
+// taken is what became of a job.
+type taken struct {
+	answer *stored
+	again  bool // the batch was stored before
+	err    error
+}
+
+// maxGroup bounds how many batches share one sync.
+const maxGroup = 64
+
+// submit hands a job to the committer and waits for its end. Without a nil error
+// the job may still be done later.
+func (s *Store) submit(ctx context.Context, j job) (taken, error) {
+	j.done = make(chan taken, 1)
+	select {
+	case s.jobs <- j:
+	case <-s.stopped:
+		return taken{}, ErrClosed
+	case <-ctx.Done():
+		return taken{}, ctx.Err()
+	}
+	select {
+	case t := <-j.done:
+		return t, t.err
+	case <-ctx.Done():
+		return taken{}, ctx.Err()
+	}
+}
+
+// commitAll takes jobs until there are no more, and batches that came meanwhile
+// together, so that they share a sync.
+func (s *Store) commitAll() {
+	for {
+		select {
+		case j := <-s.jobs:
+			s.work(s.gather(j))
+		case <-s.stopped:
+			return
+		}
+	}
+}
+
+// gather adds the jobs that are waiting, up to one that is no batch.
+func (s *Store) gather(first job) []job {
+	group := []job{first}
+	for len(group) < maxGroup && group[len(group)-1].do == nil {
+		select {
+		case more := <-s.jobs:
+			group = append(group, more)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+func (s *Store) work(group []job) {
+	last := group[len(group)-1]
+	if last.do == nil {
+		s.commit(group)
+		return
+	}
+	s.commit(group[:len(group)-1])
+	last.done <- taken{err: last.do()}
+}
+
+// commit takes in a group of batches. The order makes a death at any point
+// harmless: lines into the log, synced; then the index, synced; then the answer.
+// Lines whose index was not written are found in the log at the next start, and a
+// batch that comes again is then a batch of duplicates.
+func (s *Store) commit(group []job) {
+	if len(group) == 0 {
+		return
+	}
+	start := time.Now()
+	answers, err := s.commitGroup(group)
+	for i, j := range group {
+		if err != nil {
+			answers[i] = taken{err: err}
+		}
+		j.done <- answers[i]
+	}
+	s.o.Metrics.commits.Observe(time.Since(start).Seconds())
+	s.o.Metrics.grouped.Observe(float64(len(group)))
+}
+
+func (s *Store) commitGroup(group []job) ([]taken, error) {
+	answers := make([]taken, len(group))
+	if s.broken != nil {
+		return answers, s.broken
+	}
+	g := &gathered{batches: map[id]*stored{}, reports: map[string]*report{}, before: map[string]*report{}, refused: map[schema.Category]int{}}
+	if err := s.sort(g, group, answers); err != nil {
+		s.index.unlearn(g.keys)
+		return answers, err
+	}
+	if err := s.keep(g); err != nil {
+		return answers, err
+	}
+	if err := s.index.remember(g.batches, g.newest()); err != nil {
+		s.o.Log.Error("cannot write the index", "error", err.Error())
+		return answers, fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	if err := s.flush(recentEvents); err != nil {
+		s.o.Log.Error("cannot write the index", "error", err.Error())
+	}
+	g.count(s.o.Metrics)
+	return answers, nil
+}
+
+// A gathered group: what of its batches is new.
+type gathered struct {
+	lines   []schema.Line
+	keys    []id
+	batches map[id]*stored
+	reports map[string]*report
+	before  map[string]*report // the newest of these logs so far
+
+	duplicates, deleted int
+	refused             map[schema.Category]int
+}
+
+// sort tells new events from those that came before and those nobody may keep.
+func (s *Store) sort(g *gathered, group []job, answers []taken) error {
+	look, err := s.index.look()
+	if err != nil {
+		return err
+	}
+	defer look.close()
+	now := s.o.Now()
+	for i, j := range group {
+		before, err := g.known(look, j.batch)
+		if err != nil {
+			return err
+		}
+		switch {
+		case before == nil:
+		case string(before.Digest) != string(j.batch.digest[:]):
+			answers[i] = taken{err: ErrOtherContent}
+			continue
+		default:
+			answers[i] = taken{answer: before, again: true}
+			continue
+		}
+		s.sortBatch(g, look, j.batch, now)
+		answers[i].answer = g.answer(j.batch, now)
+		if err := g.report(look, j.batch.report, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// known returns what is remembered of a batch, from this group or earlier.
+func (g *gathered) known(look *look, b *batch) (*stored, error) {
+	if b.id == (id{}) {
+		return nil, nil
+	}
+	if same := g.batches[b.id]; same != nil {
+		return same, nil
+	}
+	return look.batch(b.id)
+}
+
+func (s *Store) sortBatch(g *gathered, look *look, b *batch, now time.Time) {
+	for i, key := range b.keys {
+		if until, unwanted := s.dropped[b.days[i]]; unwanted && now.Before(until) {
+			g.deleted++
+			continue
+		}
+		if look.hasEvent(key) {
+			g.duplicates++
+			continue
+		}
+		s.index.recent[key] = struct{}{}
+		g.lines = append(g.lines, b.lines[i])
+		g.keys = append(g.keys, key)
+	}
+	for _, r := range b.refusals {
+		g.refused[r.Category]++
+	}
+}
+
+// answer is what the batch will be answered, and is remembered with.
+func (g *gathered) answer(b *batch, now time.Time) *stored {
+	a := &stored{At: now.Unix(), Digest: b.digest[:], Accepted: len(b.lines), Rejected: len(b.refusals), Refusals: b.refusals}
+	if b.id != (id{}) {
+		g.batches[b.id] = a
+	}
+	return a
+}
+
+// report notes what a log says it lost, if that is its newest word.
+func (g *gathered) report(look *look, r *report, now time.Time) error {
+	if r == nil {
+		return nil
+	}
+	newest := g.reports[r.LogID]
+	if newest == nil {
+		before, err := look.newest(r.LogID)
+		if err != nil {
+			return err
+		}
+		newest, g.before[r.LogID] = before, before
+	}
+	if newest == nil || !r.At.Before(newest.At) {
+		r.Seen = now.Unix()
+		g.reports[r.LogID] = r
+	}
+	return nil
+}
+
+func (g *gathered) newest() []*report {
+	all := make([]*report, 0, len(g.reports))
+	for _, r := range g.reports {
+		all = append(all, r)
+	}
+	return all
+}
+
+// keep appends what is new and makes it durable. After an error the whole group
+// is answered with it: what was written meanwhile is recognised when it comes again.
+func (s *Store) keep(g *gathered) error {
+	n, err := s.log.Append(g.lines...)
+	s.index.unlearn(g.keys[n:])
+	s.unsynced = s.unsynced || n > 0
+	if s.unsynced && !s.o.NoSync {
+		syncErr := s.log.Sync()
+		switch {
+		case errors.Is(syncErr, eventlog.ErrLocked):
+			return syncErr // next time, before anybody is answered
+		case syncErr != nil:
+			return s.breakDown(syncErr)
+		}
+		s.unsynced = false
+	}
+	if err == nil {
+		return nil
+	}
+	s.o.Log.Error("cannot write the log", "error", err.Error())
+	if errors.Is(err, eventlog.ErrLocked) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrFull, err)
+}
+
+// breakDown stops everything: after a failed sync nobody knows what is on the
+// disk, and asking again would get a yes that means nothing.
+func (s *Store) breakDown(err error) error {
+	s.broken = fmt.Errorf("nothing is taken any more, look at the disk and restart: %w", err)
+	s.o.Log.Error("a sync failed", "error", err.Error())
+	select {
+	case s.failed <- s.broken:
+	default:
+	}
+	return s.broken
+}
+
+// count hands the group's numbers to the metrics.
+func (g *gathered) count(m *Metrics) {
+	m.events.WithLabelValues("stored").Add(float64(len(g.lines)))
+	m.events.WithLabelValues("duplicate").Add(float64(g.duplicates))
+	m.events.WithLabelValues("deleted").Add(float64(g.deleted))
+	for category, n := range g.refused {
+		m.events.WithLabelValues("rejected").Add(float64(n))
+		m.refused.WithLabelValues(string(category)).Add(float64(n))
+	}
+	for logID, r := range g.reports {
+		if before := g.before[logID]; before != nil {
+			m.addLosses(before.Losses, -1)
+		}
+		m.addLosses(r.Losses, 1)
+	}
+}
+
+// loadReports adds up what all logs say they lost.
+func (s *Store) loadReports() error {
+	return s.index.eachReport(func(raw []byte) error {
+		var r report
+		if err := json.Unmarshal(raw, &r); err != nil {
+			return errors.New("read the index: a report in it is damaged")
+		}
+		s.o.Metrics.addLosses(r.Losses, 1)
+		return nil
+	})
+}
+
+// flush writes recent events into the index once there are so many of them.
+func (s *Store) flush(least int) error {
+	if len(s.index.recent) < least {
+		return nil
+	}
+	segment, err := s.active()
+	if err != nil {
+		return err
+	}
+	return s.index.flush(s.o.Now(), segment)
+}

@@ -1,0 +1,248 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"caro.sh/telemetry/eventlog"
+)
+
+// An index says which batches and events were taken in before. It is a cache of
+// the log, always behind it and never ahead: what it does not know yet is read
+// from the log at the next start, so it may be removed while nobody serves. It
+// then no longer knows batches, whose events are duplicates one by one.
+type index struct {
+	db *bolt.DB
+	// recent are events in the log that are not in the file yet.
+	recent map[id]struct{}
+}
+
+// The buckets of index.db.
+var (
+	eventBucket = []byte("events")  // event id → day it came, in days since 1970
+	batchBucket = []byte("batches") // batch id → stored, as JSON
+	logBucket   = []byte("logs")    // log id → the newest report, as JSON
+	metaBucket  = []byte("meta")
+	segmentKey  = []byte("segment") // all events of lower segments are in the index
+)
+
+// recentEvents is how many events are kept in memory before they are written, in
+// the order of their ids, which is what makes writing them fast.
+const recentEvents = 128 << 10
+
+// stored is what is remembered of a batch.
+type stored struct {
+	At       int64     `json:"at"` // seconds since 1970
+	Digest   []byte    `json:"digest"`
+	Accepted int       `json:"accepted"`
+	Rejected int       `json:"rejected"`
+	Refusals []Refusal `json:"refusals,omitempty"`
+}
+
+// openIndex opens the index. One that is no database is set aside.
+func openIndex(path string, wait time.Duration) (*index, error) {
+	db, err := openDB(path, wait, eventBucket, batchBucket, logBucket, metaBucket)
+	if errors.Is(err, errNoDB) {
+		if err := os.Rename(path, path+".bad"); err != nil {
+			return nil, fmt.Errorf("set the damaged index aside: %w", err)
+		}
+		db, err = openDB(path, wait, eventBucket, batchBucket, logBucket, metaBucket)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the index: %w", err)
+	}
+	return &index{db: db, recent: map[id]struct{}{}}, nil
+}
+
+// errNoDB means that a file is there and is no database.
+var errNoDB = errors.New("it is damaged")
+
+// openDB opens a database and makes its buckets. A second process waits.
+func openDB(path string, wait time.Duration, buckets ...[]byte) (*bolt.DB, error) {
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: wait, FreelistType: bolt.FreelistMapType, NoStatistics: true})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("another receiver works on this directory: %w", eventlog.ErrLocked)
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
+		return nil, errNoDB
+	case err != nil:
+		return nil, err
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		for _, name := range buckets {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// A look is the index as it is at one moment.
+type look struct {
+	*index
+	tx     *bolt.Tx
+	events *bolt.Bucket
+}
+
+func (x *index) look() (*look, error) {
+	tx, err := x.db.Begin(false)
+	if err != nil {
+		return nil, fmt.Errorf("read the index: %w", err)
+	}
+	return &look{x, tx, tx.Bucket(eventBucket)}, nil
+}
+
+func (l *look) close() { _ = l.tx.Rollback() } // of a transaction that only reads
+
+// hasEvent reports whether an event was taken in before.
+func (l *look) hasEvent(key id) bool {
+	if _, ok := l.recent[key]; ok {
+		return true
+	}
+	return l.events.Get(key[:]) != nil
+}
+
+// batch returns what is remembered of a batch, nil for nothing.
+func (l *look) batch(key id) (*stored, error) {
+	raw := l.tx.Bucket(batchBucket).Get(key[:])
+	if raw == nil {
+		return nil, nil
+	}
+	var s stored
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return nil, errors.New("read the index: a batch in it is damaged")
+	}
+	return &s, nil
+}
+
+// newest returns the newest report of a log, nil when there is none.
+func (l *look) newest(logID string) (*report, error) {
+	raw := l.tx.Bucket(logBucket).Get([]byte(logID))
+	if raw == nil {
+		return nil, nil
+	}
+	r := new(report)
+	if err := json.Unmarshal(raw, r); err != nil {
+		return nil, errors.New("read the index: a report in it is damaged")
+	}
+	return r, nil
+}
+
+// unlearn takes back events that did not get into the log.
+func (x *index) unlearn(keys []id) {
+	for i := range keys {
+		delete(x.recent, keys[i])
+	}
+}
+
+// remember writes batches and reports down, durably. The lines of the batches are
+// in the log and synced.
+func (x *index) remember(batches map[id]*stored, reports []*report) error {
+	if len(batches)+len(reports) == 0 {
+		return nil
+	}
+	err := x.db.Update(func(tx *bolt.Tx) error {
+		for key, s := range batches {
+			if err := putJSON(tx.Bucket(batchBucket), key[:], s); err != nil {
+				return err
+			}
+		}
+		for _, r := range reports {
+			if err := putJSON(tx.Bucket(logBucket), []byte(r.LogID), r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("write the index: %w", err)
+	}
+	return nil
+}
+
+// flush puts the recent events into the file. Events of lower segments are all in
+// it then.
+func (x *index) flush(now time.Time, segment uint64) error {
+	keys := make([]id, 0, len(x.recent))
+	for key := range x.recent {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b id) int { return bytes.Compare(a[:], b[:]) })
+	day := dayNumber(now)
+	err := x.db.Update(func(tx *bolt.Tx) error {
+		events := tx.Bucket(eventBucket)
+		for i := range keys {
+			if err := events.Put(keys[i][:], day[:]); err != nil {
+				return err
+			}
+		}
+		return tx.Bucket(metaBucket).Put(segmentKey, binary.BigEndian.AppendUint64(nil, segment))
+	})
+	if err != nil {
+		return fmt.Errorf("write the index: %w", err)
+	}
+	clear(x.recent)
+	return nil
+}
+
+// behind is the first segment that may hold events the index does not know.
+func (x *index) behind() (number uint64, err error) {
+	err = x.db.View(func(tx *bolt.Tx) error {
+		if raw := tx.Bucket(metaBucket).Get(segmentKey); len(raw) == 8 {
+			number = binary.BigEndian.Uint64(raw)
+		}
+		return nil
+	})
+	return number, err
+}
+
+// forget removes events that were erased.
+func (x *index) forget(keys []id) error {
+	x.unlearn(keys)
+	return x.db.Update(func(tx *bolt.Tx) error {
+		events := tx.Bucket(eventBucket)
+		for i := range keys {
+			if err := events.Delete(keys[i][:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// dayNumber is a day since 1970 as it is written.
+func dayNumber(t time.Time) (raw [2]byte) {
+	binary.BigEndian.PutUint16(raw[:], uint16(max(0, t.Unix()/86400)))
+	return raw
+}
+
+func putJSON(b *bolt.Bucket, key []byte, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return b.Put(key, raw)
+}
+
+func (x *index) close() error { return x.db.Close() }
+
+// eachReport goes through the newest report of every log.
+func (x *index) eachReport(do func(raw []byte) error) error {
+	return x.db.View(func(tx *bolt.Tx) error {
+		return tx.Bucket(logBucket).ForEach(func(_, raw []byte) error { return do(raw) })
+	})
+}
