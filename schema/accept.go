@@ -2,7 +2,7 @@ package schema
 
 import (
 	"encoding/binary"
-	"hash/fnv"
+	"hash/crc32"
 	"strings"
 	"sync"
 )
@@ -159,7 +159,7 @@ var flatPlans = sync.OnceValue(func() []flatPlan { return usablePlans(schemaChec
 
 // usablePlans returns the plans if they were derived from schema files with
 // this checksum, and none otherwise: every line is then read the slow way.
-func usablePlans(checksum uint64) []flatPlan {
+func usablePlans(checksum uint32) []flatPlan {
 	if checksum != planChecksum {
 		return nil
 	}
@@ -178,12 +178,12 @@ func flatPlanOf(name Name) *flatPlan {
 }
 
 // schemaChecksum tells one state of the files that plans come from from another.
-func schemaChecksum() uint64 {
-	sum := fnv.New64a()
+func schemaChecksum() uint32 {
+	sum := uint32(0)
 	for _, name := range append(Names(), "common") {
-		_, _ = sum.Write(must(files.ReadFile("v1/" + string(name) + ".schema.json")))
+		sum = crc32.Update(sum, crc32.IEEETable, must(files.ReadFile("v1/"+string(name)+".schema.json")))
 	}
-	return sum.Sum64()
+	return sum
 }
 
 // readyPlans works out what plans do not say themselves. A plan with a pattern

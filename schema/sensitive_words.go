@@ -17,7 +17,7 @@ func (w wordSet) has(word string) bool {
 // that records nothing must not pay for it when it starts.
 func words(list string) func() wordSet {
 	return sync.OnceValue(func() wordSet {
-		set := wordSet{}
+		set := make(wordSet, strings.Count(list, " ")+strings.Count(list, "\n"))
 		for word := range strings.FieldsSeq(list) {
 			set[word] = struct{}{}
 		}
