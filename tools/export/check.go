@@ -180,10 +180,10 @@ func checkSumFile(path, sum string) (there bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("check the export: %w", err)
 	}
-	said, file, _ := strings.Cut(strings.TrimSuffix(string(text), "\n"), " ")
-	file = strings.TrimPrefix(strings.TrimPrefix(file, " "), "*")
-	switch {
-	case len(said) != len(sum) || file != filepath.Base(path):
+	said, rest, _ := strings.Cut(strings.TrimSuffix(string(text), "\n"), " ")
+	base := filepath.Base(path)
+	switch { // the second space is a star where sha256sum read the file as binary
+	case len(said) != len(sum) || rest != " "+base && rest != "*"+base:
 		return true, bad(filepath.Base(name), "not a line of sha256sum about this file")
 	case !strings.EqualFold(said, sum):
 		return true, bad(filepath.Base(name), "the SHA-256 in it is not that of the file")

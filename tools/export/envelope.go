@@ -125,7 +125,7 @@ func pointer(location string) string {
 func (e Envelope) agrees(r Report) error {
 	switch {
 	case e.EventCount != r.Events:
-		return bad(aboutAll, "event_count says %d, and there are %d events", e.EventCount, r.Events)
+		return bad(aboutAll, "event_count says %d, counted were %d", e.EventCount, r.Events)
 	case !sameInstant(e.FirstTimestamp, r.First):
 		return bad(aboutAll, "first_timestamp is not that of the earliest event")
 	case !sameInstant(e.LastTimestamp, r.Last):

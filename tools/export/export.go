@@ -258,7 +258,7 @@ func (e *exporter) export(ctx context.Context) (through uint64, err error) {
 	defer spool.close()
 	e.result.Damaged, e.result.Gone, e.result.Refused = src.damaged, src.gone, spool.refused
 	if len(spool.parts) == 0 {
-		return 0, nil
+		return 0, src.err()
 	}
 	if err := e.write(ctx, e.header(s), e.losses(s), spool); err != nil {
 		return 0, err

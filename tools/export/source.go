@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 
 	"caro.sh/telemetry/eventlog"
@@ -128,4 +129,13 @@ func (s *source) clearable() (through, broken uint64) {
 		}
 	}
 	return through, s.broken
+}
+
+// err is why nothing was handed out, if it is that nothing could be read: a log
+// that is unreadable is not an empty one.
+func (s *source) err() error {
+	if s.broken == 0 {
+		return nil
+	}
+	return fmt.Errorf("no event of the log can be read: %w", s.damaged[0])
 }
