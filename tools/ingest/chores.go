@@ -68,6 +68,10 @@ func (s *Store) forgetDaily(ctx context.Context) error {
 	if now.Sub(s.forgot) < 24*time.Hour {
 		return nil
 	}
+	// What is still in memory gets the day of now, not of when it happens to be written.
+	if _, err := s.submit(ctx, job{do: func() error { return s.flush(1) }}); err != nil {
+		return err
+	}
 	before := now.Add(-s.o.Retention - spare)
 	day := dayNumber(before)
 	for _, sweep := range []struct {

@@ -17,6 +17,9 @@ var (
 	ErrFull = errors.New("the receiver's log is full")
 	// ErrOtherContent means that an id came again with something else under it.
 	ErrOtherContent = errors.New("this id was used for something else")
+	// ErrBroken means that the disk failed to sync: nothing is taken until
+	// somebody has looked at it and restarted the receiver.
+	ErrBroken = errors.New("nothing is taken any more: look at the disk and restart")
 	// ErrClosed means that the receiver is ending.
 	ErrClosed = errors.New("the receiver is ending")
 )
@@ -104,6 +107,7 @@ func (s *Store) commit(group []job) {
 	}
 	start := time.Now()
 	answers, err := s.commitGroup(group)
+	s.note(err)
 	for i, j := range group {
 		if err != nil {
 			answers[i] = taken{err: err}
@@ -277,7 +281,7 @@ func (s *Store) keep(g *gathered) error {
 // breakDown stops everything: after a failed sync nobody knows what is on the
 // disk, and asking again would get a yes that means nothing.
 func (s *Store) breakDown(err error) error {
-	s.broken = fmt.Errorf("nothing is taken any more, look at the disk and restart: %w", err)
+	s.broken = fmt.Errorf("%w: %w", ErrBroken, err)
 	s.o.Log.Error("a sync failed", "error", err.Error())
 	select {
 	case s.failed <- s.broken:

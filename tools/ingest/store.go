@@ -14,9 +14,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"caro.sh/telemetry/eventlog"
+	"caro.sh/telemetry/eventlog/vfs"
 )
 
 // Defaults of a receiver.
@@ -53,6 +55,8 @@ type Options struct {
 	LockTimeout time.Duration
 	// Now is the clock, nil the real one.
 	Now func() time.Time
+	// FS is the disk the log is on, nil the real one.
+	FS vfs.FS
 	// Log says what happened, without addresses and without a part of any event;
 	// nil is silent.
 	Log *slog.Logger
@@ -103,8 +107,9 @@ type Store struct {
 	broken   error                // a sync failed: nothing is acknowledged any more
 
 	erasures chan chan error // to the eraser: somebody waits for the next pass
-	failed   chan error      // the reason to end
-	sealed   time.Time // when Tend last sealed, and when it last forgot
+	failure  atomic.Pointer[failure]
+	failed   chan error // the reason to end
+	sealed   time.Time  // when Tend last sealed, and when it last forgot
 	forgot   time.Time
 	stopped  chan struct{}
 	working  sync.WaitGroup
@@ -126,7 +131,7 @@ func Open(dir string, o Options) (*Store, error) {
 
 func (s *Store) open() (err error) {
 	s.log, err = eventlog.Open(s.dir, &eventlog.Options{
-		MaxBytes: s.o.MaxBytes, LockTimeout: s.o.LockTimeout, Refuse: true, KeepUnsent: s.o.Retention, Now: s.o.Now,
+		MaxBytes: s.o.MaxBytes, LockTimeout: s.o.LockTimeout, Refuse: true, KeepUnsent: s.o.Retention, Now: s.o.Now, FS: s.o.FS,
 	})
 	if err != nil {
 		return err
