@@ -1,0 +1,5 @@
+//go:build torture
+
+package export
+
+const torture = true
