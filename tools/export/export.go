@@ -64,7 +64,7 @@ type Options struct {
 	ID string
 	// ChainFile keeps the id of the newest export of this log, "" for no chain.
 	ChainFile string
-	// Workers is how many cores may compress at once; 0 is all there are.
+	// Workers is how many cores may compress at once; 0 is up to four.
 	Workers int
 	// Progress is told how far an export is, in bytes of the log's files; nil
 	// is nobody. It is called from one goroutine at a time.

@@ -2,7 +2,6 @@ package export
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -64,6 +63,7 @@ func (j job) export() error {
 	fmt.Println("begun")
 	o := Options{Log: childLog(), Dir: j.Place, Clear: true, Version: "1.2.3", ChainFile: filepath.Join(j.Place, "chain.json")}
 	_, err := Run(context.Background(), j.Dir, o)
+	sayPeak()
 	return err
 }
 
@@ -314,14 +314,26 @@ func TestMemoryStaysFlat(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := job{Dir: dir, Place: place}.command(t)
-	out, err := cmd.Output()
-	if err != nil || !bytes.Equal(out, []byte("begun\n")) {
-		t.Fatal(err, string(out))
+	out, err := job{Dir: dir, Place: place}.command(t).Output()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if peak, known := peakKiB(cmd.ProcessState); known && peak > limit {
+	peak, err := strconv.Atoi(strings.TrimPrefix(strings.TrimSpace(string(out)), "begun\npeak "))
+	if err != nil {
+		t.Skipf("this system does not tell: %q", out)
+	}
+	if t.Logf("%d KiB at its peak", peak); peak > limit {
 		t.Errorf("%d KiB at its peak, want less than %d", peak, limit)
-	} else if known {
-		t.Logf("%d KiB at its peak", peak)
+	}
+}
+
+// sayPeak prints the most memory this process had, where the system tells. What
+// the parent gets from wait counts the parent's own, from before the exec.
+func sayPeak() {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		if kib, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			fmt.Println("peak", strings.TrimSuffix(strings.TrimSpace(kib), " kB"))
+		}
 	}
 }

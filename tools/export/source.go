@@ -27,7 +27,7 @@ type source struct {
 }
 
 // chunkBytes is how much is compressed as a piece. Smaller ones compress worse.
-const chunkBytes = 1 << 20
+const chunkBytes = 512 << 10
 
 func newSource(s *eventlog.Snapshot, o Options) *source {
 	src := &source{snapshot: s, chunk: chunkBytes, progress: o.Progress, sizes: map[uint64]int64{}}

@@ -70,7 +70,7 @@ func (s *spool) fill(ctx context.Context, src *source) error {
 	defer cancel()
 	workers := s.o.Workers
 	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
+		workers = min(runtime.GOMAXPROCS(0), 4) // what takes their pieces off is one goroutine
 	}
 	l := &line{work: make(chan *chunk), order: make(chan *chunk, workers)}
 	var running sync.WaitGroup
