@@ -248,8 +248,39 @@ func TestNumbersOfSentSegmentsAreNotUsedAgain(t *testing.T) {
 	}
 	g.record(3, 3)
 	g.must(Done)
-	if len(g.files("sent")) != 2 || g.stored() != 6 {
-		t.Errorf("%v, %d stored", g.files("sent"), g.stored())
+	sent := g.files("sent")
+	if len(sent) != 2 || g.stored() != 6 || sent[0][:17] == sent[1][:17] {
+		t.Errorf("%v, %d stored", sent, g.stored())
+	}
+}
+
+// An uploader that died before it moved a segment leaves it sent all the same,
+// also when an opt-out comes first.
+func TestWhatWasSentIsNotClearedUnsent(t *testing.T) {
+	for name, meanwhile := range map[string]func(*eventlog.Log) error{
+		"by the next uploader": func(*eventlog.Log) error { return nil },
+		"by an opt-out":        (*eventlog.Log).RaiseFloor,
+	} {
+		g := newRig(t, 3)
+		g.must(Done)
+		for _, name := range g.files("sent") {
+			if err := os.Rename(filepath.Join(g.dir, "sent", name), filepath.Join(g.dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if g.pending() != 0 {
+			t.Errorf("%s: %d pending", name, g.pending())
+		}
+		if err := meanwhile(g.log()); err != nil {
+			t.Fatal(err)
+		}
+		g.must(NotDue)
+		if _, err := g.log().Clear(eventlog.ClearOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if g.losses().Total() != 0 || len(g.files("sent")) != 1 {
+			t.Errorf("%s: %+v, %v", name, g.losses(), g.files("sent"))
+		}
 	}
 }
 
