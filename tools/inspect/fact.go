@@ -3,7 +3,6 @@ package inspect
 import (
 	"hash/maphash"
 	"slices"
-	"strconv"
 	"sync"
 
 	"caro.sh/telemetry/schema"
@@ -14,6 +13,7 @@ import (
 type fact struct {
 	id         uint64 // hash of the event id, 0 for none
 	session    uint64
+	run        uint64 // hash of the session id
 	generation uint64 // hash
 	at         int64  // milliseconds since 1970
 	amount     uint64 // inference time; commands generated in a session
@@ -83,7 +83,7 @@ type reader struct {
 
 // read takes what is counted out of an event, in one pass over its members.
 func (r *reader) read(l schema.Line) fact {
-	f := fact{event: uint8(slices.Index(eventWords, string(l.Name()))), at: l.Timestamp().UnixMilli(), retries: -1}
+	f := fact{event: kindOf(l.Name()), at: l.Timestamp().UnixMilli(), retries: -1}
 	m := membersOf(l.Bytes())
 	for {
 		name, value, ok := m.next()
@@ -92,7 +92,7 @@ func (r *reader) read(l schema.Line) fact {
 		}
 		switch string(name) {
 		case "session_id":
-			f.session, _ = strconv.ParseUint(string(unquoted(value)), 16, 64)
+			f.session, f.run = hexadecimal(unquoted(value)), r.hash(value)
 		case "event_id":
 			f.id = r.hash(value)
 		case "generation_id":
@@ -197,6 +197,35 @@ func memberOf(object []byte, want string) []byte {
 			return value
 		}
 	}
+}
+
+// kindOf is which event a name is.
+func kindOf(name schema.Name) uint8 {
+	switch name {
+	case schema.NameSessionStart:
+		return sessionStart
+	case schema.NameSessionEnd:
+		return sessionEnd
+	case schema.NameCommandGenerated:
+		return commandGenerated
+	case schema.NameCommandExecuted:
+		return commandExecuted
+	case schema.NameSafetyTriggered:
+		return safetyTriggered
+	}
+	return errorOccurred
+}
+
+// hexadecimal reads lower-case digits.
+func hexadecimal(digits []byte) uint64 {
+	var n uint64
+	for _, d := range digits {
+		if d > '9' {
+			d -= 'a' - '9' - 1
+		}
+		n = n<<4 | uint64(d-'0')
+	}
+	return n
 }
 
 // integer reads a whole number that the schemas let pass.

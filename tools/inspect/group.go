@@ -133,7 +133,7 @@ func (g *group) failure(f *fact) {
 // session counts a session that has started.
 func (g *group) session(s session, at cell) {
 	g.sessions++
-	g.complete += one(s.profile&ended != 0)
+	g.complete += one(s.ended)
 	if s.first != noTime && s.first >= s.start {
 		g.firstCommand.add(uint64(s.first - s.start))
 	}

@@ -84,6 +84,43 @@ func (in *Input) logLines(s *eventlog.Snapshot) iter.Seq2[eventlog.Entry, error]
 	}
 }
 
+// What an event takes on disk, about, and how much smaller compression makes it.
+const (
+	eventBytes = 400
+	packed     = 4
+)
+
+// expected is how many events there are, about, so that memory can be set aside; 0
+// where nobody knows.
+func (in *Input) expected() int64 {
+	var bytes int64
+	for _, f := range in.Files {
+		size := f.Size
+		if ext := filepath.Ext(f.Name); ext == ".gz" || ext == ".lz4" {
+			size *= packed
+		}
+		bytes += size
+	}
+	if len(in.Files) > 0 {
+		return bytes / eventBytes
+	}
+	entries, err := in.disk().ReadDir(in.Dir)
+	if err != nil {
+		return 0 // opening the log says it
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		switch {
+		case err != nil || !info.Mode().IsRegular():
+		case filepath.Ext(e.Name()) == ".lz4":
+			bytes += info.Size() * packed
+		case filepath.Ext(e.Name()) == ".ndjson":
+			bytes += info.Size()
+		}
+	}
+	return bytes / eventBytes
+}
+
 // progressLines is after how many lines somebody is told.
 const progressLines = 4096
 

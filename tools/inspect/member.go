@@ -7,7 +7,8 @@ import (
 )
 
 // members goes through the members of an object in canonical form, such as the
-// bytes of a schema.Line. Of anything else it makes no promise but to end.
+// bytes of a schema.Line. No string of an event holds a quote, a backslash or a
+// brace: the schemas let none pass. Of anything else it makes no promise but to end.
 type members struct{ rest []byte }
 
 func membersOf(object []byte) members { return members{object} }
@@ -19,49 +20,37 @@ func (m *members) next() (name, value []byte, ok bool) {
 	}
 	rest := m.rest[2:]
 	end := bytes.IndexByte(rest, '"')
-	if end < 0 || end+2 > len(rest) {
+	if end < 0 || end+3 > len(rest) {
 		return nil, nil, false
 	}
 	name, rest = rest[:end], rest[end+2:]
-	n := valueBytes(rest)
+	n := 0
+	switch rest[0] {
+	case '"':
+		n = bytes.IndexByte(rest[1:], '"') + 2
+	case '{':
+		n = objectBytes(rest)
+	default:
+		for n < len(rest) && rest[n] != ',' && rest[n] != '}' {
+			n++
+		}
+	}
 	m.rest = rest[n:]
 	return name, rest[:n], true
 }
 
-// valueBytes is how long the value is that rest begins with.
-func valueBytes(rest []byte) int {
-	if len(rest) == 0 {
-		return 0
-	}
-	switch rest[0] {
-	case '"':
-		return stringBytes(rest)
-	case '{':
-		m := membersOf(rest)
-		for {
-			if _, _, ok := m.next(); !ok {
-				return min(len(rest)-len(m.rest)+1, len(rest))
-			}
+// objectBytes is how long the object is that rest begins with.
+func objectBytes(rest []byte) int {
+	n := 0
+	for depth := 1; depth > 0; {
+		end := bytes.IndexByte(rest[n:], '}') + 1
+		if end == 0 {
+			return len(rest)
 		}
+		depth += bytes.Count(rest[max(n, 1):n+end], []byte{'{'}) - 1
+		n += end
 	}
-	for i, b := range rest {
-		if b == ',' || b == '}' {
-			return i
-		}
-	}
-	return len(rest)
-}
-
-func stringBytes(rest []byte) int {
-	for i := 1; i < len(rest); i++ {
-		switch rest[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(rest)
+	return n
 }
 
 // unquoted is a string's text. What events hold needs no escapes.

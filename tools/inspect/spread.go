@@ -20,12 +20,12 @@ type tallied struct {
 }
 
 // freshNumbers is how many numbers are collected at least before they are sorted.
-const freshNumbers = 1024
+const freshNumbers = 128
 
 func (s *spread) add(value uint64) {
 	s.total++
 	s.fresh = append(s.fresh, value)
-	if len(s.fresh) >= max(freshNumbers, len(s.known)/2) {
+	if len(s.fresh) >= max(freshNumbers, len(s.known)/4) {
 		s.settle()
 	}
 }

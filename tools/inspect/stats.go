@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"context"
+	"encoding/binary"
 	"hash/maphash"
 	"math"
 	"slices"
@@ -30,6 +31,7 @@ func Stats(ctx context.Context, in Input, o StatsOptions) (*Report, error) {
 	c := newCounter(o)
 	seed := maphash.MakeSeed()
 	filter := Filter{Since: o.Since, Until: o.Until}
+	c.reserve(in.expected())
 	err := run(ctx, in, stages[findings]{
 		judge: func(b *batch, f *findings) {
 			if f.known == nil {
@@ -41,6 +43,7 @@ func Stats(ctx context.Context, in Input, o StatsOptions) (*Report, error) {
 			c.tally.Skipped += f.skipped
 			c.tally.Unreadable += int64(len(b.damage))
 			tell(o.Unreadable, b.damage)
+			c.touch(f.facts)
 			for i := range f.facts {
 				c.take(&f.facts[i])
 			}
@@ -75,20 +78,6 @@ func (f *findings) read(b *batch, filter *Filter) {
 	}
 }
 
-// session is what is remembered of a session: its start, its first command, on
-// which day it was last seen, and which profile it has. Times are milliseconds.
-type session struct {
-	start, first int64
-	day          int32
-	profile      uint32 // 0 until it has started; the highest bit: it has ended
-}
-
-const (
-	ended  = 1 << 31
-	noTime = math.MaxInt64
-	noDay  = math.MinInt32
-)
-
 // counter takes facts in the order of the log.
 type counter struct {
 	o        StatsOptions
@@ -96,8 +85,9 @@ type counter struct {
 	tally    Tally
 	first    int64
 	last     int64
-	ids      seenSet
-	sessions map[uint64]session
+	ids      table // of event ids
+	touched  byte  // says nothing; without it nothing would be read
+	sessions table
 	// profiles are what session.start events said, numbered from 1.
 	profiles map[cell]uint32
 	profile  []cell
@@ -105,7 +95,7 @@ type counter struct {
 	total  group
 	groups map[cell]*group
 	// made is which backend and model made what; only where groups need it.
-	made     seenSet
+	made     table
 	makers   map[cell]uint32
 	maker    []cell
 	platform bool   // groups need what session.start says
@@ -115,9 +105,9 @@ type counter struct {
 
 func newCounter(o StatsOptions) *counter {
 	c := &counter{
-		o: o, texts: newTexts(), sessions: map[uint64]session{}, first: noTime, last: math.MinInt64,
+		o: o, texts: newTexts(), sessions: table{extra: sessionBytes}, first: noTime, last: math.MinInt64,
 		profiles: map[cell]uint32{}, profile: make([]cell, 1), groups: map[cell]*group{},
-		made: seenSet{extra: 4}, makers: map[cell]uint32{}, maker: make([]cell, 1),
+		made: table{extra: 4}, makers: map[cell]uint32{}, maker: make([]cell, 1),
 	}
 	c.origins = slices.Contains(o.By, ByBackend) || slices.Contains(o.By, ByModel)
 	c.platform = slices.ContainsFunc(o.By, func(d Dimension) bool {
@@ -126,14 +116,32 @@ func newCounter(o StatsOptions) *counter {
 	return c
 }
 
+// reserve sets memory aside for so many events.
+func (c *counter) reserve(events int64) {
+	const eventsOfSession = 12 // about, and rather too many
+	c.sessions.reserve(events / eventsOfSession)
+	if !c.o.Repeats {
+		c.ids.reserve(events)
+	}
+}
+
+// touch makes taking the same facts faster.
+func (c *counter) touch(facts []fact) {
+	for i := range facts {
+		c.touched += c.ids.touch(facts[i].id)
+	}
+}
+
 // take counts a fact, unless its event was there before.
 func (c *counter) take(f *fact) {
 	switch {
 	case f.id == 0:
 		c.tally.WithoutID++
-	case !c.o.Repeats && !c.ids.add(f.id, 0):
-		c.tally.Duplicates++
-		return
+	case !c.o.Repeats:
+		if _, known := c.ids.put(f.id); known {
+			c.tally.Duplicates++
+			return
+		}
 	}
 	c.tally.Events++
 	c.first, c.last = min(c.first, f.at), max(c.last, f.at)
@@ -151,34 +159,39 @@ func (c *counter) take(f *fact) {
 
 // meet is the session of a fact with what the fact says about it.
 func (c *counter) meet(f *fact) session {
-	was, known := c.sessions[f.session]
-	if !known {
-		was = session{start: noTime, first: noTime, day: noDay}
-	}
+	value, known := c.sessions.put(f.run)
+	was := sessionOf(value, known)
 	s := was
 	switch f.event {
 	case sessionStart:
-		if s.profile&^ended == 0 {
+		if s.profile == 0 {
 			at := cell{os: f.os, arch: f.arch, shell: f.shell, backend: f.backend, version: f.text}
-			s.profile |= number(c.profiles, &c.profile, at)
+			s.profile = number(c.profiles, &c.profile, at)
 			s.start = f.at
 		}
 	case sessionEnd:
-		s.profile |= ended
+		s.ended = true
 	case commandExecuted:
 		s.first = min(s.first, f.at)
 	case commandGenerated:
 		if c.origins {
-			c.made.add(f.generation, number(c.makers, &c.maker, cell{backend: f.backend, model: f.text}))
+			c.make(f)
 		}
 	}
 	if s.day = dayOf(f.at); s.day != was.day {
 		c.total.active(s.day, f.session)
 	}
-	if s != was {
-		c.sessions[f.session] = s
+	if s != was || !known {
+		s.store(value)
 	}
 	return s
+}
+
+// make notes who made what a fact is about. The first one counts.
+func (c *counter) make(f *fact) {
+	if value, known := c.made.put(f.generation); !known {
+		binary.LittleEndian.PutUint32(value, number(c.makers, &c.maker, cell{backend: f.backend, model: f.text}))
+	}
 }
 
 // number is the number of a cell in a list, where it is put if it is new.
@@ -195,10 +208,9 @@ func number(numbers map[cell]uint32, list *[]cell, at cell) uint32 {
 // cellOf is where a fact is counted. It is not known yet where an event that says so
 // may still come.
 func (c *counter) cellOf(f *fact, s session) (at cell, known bool) {
-	n := s.profile &^ ended
-	at = c.profile[n]
+	at = c.profile[s.profile]
 	at.day = dayOf(f.at)
-	known = n != 0 || !c.platform
+	known = s.profile != 0 || !c.platform
 	if !c.origins {
 		return at.keep(c.o.By), known
 	}
@@ -206,9 +218,10 @@ func (c *counter) cellOf(f *fact, s session) (at cell, known bool) {
 	case commandGenerated:
 		at.model = f.text
 	case commandExecuted, safetyTriggered:
-		m, made := c.made.number(f.generation)
-		if known = known && made; made {
-			at.backend, at.model = c.maker[m].backend, c.maker[m].model
+		made := c.made.get(f.generation)
+		if known = known && made != nil; made != nil {
+			by := c.maker[binary.LittleEndian.Uint32(made)]
+			at.backend, at.model = by.backend, by.model
 		}
 	}
 	if f.backend != 0 {
@@ -231,19 +244,20 @@ func (c *counter) group(at cell) *group {
 func (c *counter) report() *Report {
 	for i := range c.later {
 		f := &c.later[i]
-		at, _ := c.cellOf(f, c.sessions[f.session])
+		at, _ := c.cellOf(f, sessionOf(c.sessions.get(f.run), true))
 		c.group(at).count(f)
 	}
-	for _, s := range c.sessions {
-		n := s.profile &^ ended
-		if n == 0 {
+	for value := range c.sessions.values() {
+		s := sessionOf(value, true)
+		if s.profile == 0 {
 			continue
 		}
-		c.total.session(s, c.profile[n])
+		at := c.profile[s.profile]
+		c.total.session(s, at)
 		if len(c.o.By) > 0 {
-			at := c.profile[n]
-			at.day = dayOf(s.start)
-			c.group(at.keep(c.o.By)).session(s, c.profile[n])
+			day := at
+			day.day = dayOf(s.start)
+			c.group(day.keep(c.o.By)).session(s, at)
 		}
 	}
 	r := &Report{Tally: c.tally, By: slices.Clone(c.o.By), Total: c.total.metrics(c.texts.list), Groups: []Group{}}

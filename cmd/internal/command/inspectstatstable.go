@@ -110,7 +110,9 @@ func (t statsTable) rates(m inspect.Metrics) {
 }
 
 func (t statsTable) times(m inspect.Metrics) {
-	name := func(b inspect.BackendQuantile) string { return strings.TrimSpace("inference " + b.Backend + " " + b.Model) }
+	name := func(b inspect.BackendQuantile) string {
+		return strings.TrimSpace("inference " + b.Backend + " " + b.Model)
+	}
 	width := 30
 	for _, b := range m.Inference {
 		width = max(width, len(name(b)))

@@ -10,8 +10,8 @@ import (
 	"caro.sh/telemetry/tools/inspect"
 )
 
-// verifyAnswer is the answer of verify.
-type verifyAnswer struct {
+// logVerdict is the answer of verify.
+type logVerdict struct {
 	Dir string `json:"dir"`
 	OK  bool   `json:"ok"`
 	inspect.Verdict
@@ -32,7 +32,7 @@ func (c *cli) verify() error {
 	if err != nil {
 		return err
 	}
-	a := verifyAnswer{Dir: in.Dir, Findings: []inspect.Finding{}}
+	a := logVerdict{Dir: in.Dir, Findings: []inspect.Finding{}}
 	o := inspect.VerifyOptions{MaxBytes: c.settings().MaxBytes, Found: func(f inspect.Finding) {
 		if len(a.Findings) < maxFindings {
 			a.Findings = append(a.Findings, f)
@@ -58,7 +58,7 @@ func (c *cli) verify() error {
 	return out.end(nil)
 }
 
-func (c *cli) showVerdict(out *answer, a verifyAnswer) {
+func (c *cli) showVerdict(out *answer, a logVerdict) {
 	st := c.style()
 	for _, f := range a.Findings {
 		severity := st.paint(yellow, fmt.Sprintf("%-5s", f.Severity))
