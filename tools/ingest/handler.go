@@ -261,11 +261,17 @@ func (h *handler) openAPI(http.ResponseWriter, *http.Request) answer {
 
 // slot waits for a turn, but not for long.
 func (h *handler) slot(ctx context.Context) (release func(), bad *answer) {
+	release = func() { <-h.slots }
+	select {
+	case h.slots <- struct{}{}:
+		return release, nil
+	default:
+	}
 	wait := time.NewTimer(h.o.QueueWait)
 	defer wait.Stop()
 	select {
 	case h.slots <- struct{}{}:
-		return func() { <-h.slots }, nil
+		return release, nil
 	case <-wait.C:
 	case <-ctx.Done():
 	}

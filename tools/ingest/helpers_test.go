@@ -167,7 +167,7 @@ func (r *receiver) restart() {
 
 // reply is an answer as a client sees it.
 type reply struct {
-	Status     int
+	Status     int `json:"-"`
 	Header     http.Header
 	Raw        string
 	Accepted   int

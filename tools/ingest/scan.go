@@ -150,25 +150,31 @@ func (s *scanner) afterString(i int) (int, error) {
 // afterNested returns where an object or array ends whose first member is at i.
 // Whether its brackets match is for whoever decodes it.
 func (s *scanner) afterNested(i int) (int, error) {
-	for depth := 1; depth > 0; {
+	for depth := 1; ; {
 		if err := s.inside(i); err != nil {
 			return 0, err
 		}
-		switch s.buf[s.at+i] {
-		case '"':
-			var err error
-			if i, err = s.afterString(i + 1); err != nil {
-				return 0, err
+		rest := s.buf[s.at+i : s.end]
+		at := 0
+		for at < len(rest) && rest[at] != '"' {
+			switch rest[at] {
+			case '{', '[':
+				depth++
+			case '}', ']':
+				if depth--; depth == 0 {
+					return i + at + 1, nil
+				}
 			}
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			depth--
+			at++
 		}
-		i++
+		if i += at; at == len(rest) {
+			continue
+		}
+		var err error
+		if i, err = s.afterString(i + 1); err != nil {
+			return 0, err
+		}
 	}
-	return i, nil
 }
 
 // afterLiteral returns where a number or a word ends.
