@@ -104,12 +104,18 @@ type program struct {
 	add  func(c *cli, app *kingpin.Application)
 }
 
-// programs are the executables, each a one-line main under cmd/.
-var programs = map[string]program{
-	"caro":                   {"Local, private telemetry of the caro command line tool.", (*cli).addCaro},
-	"caro-telemetry-compact": {"Make the sealed segments of the log smaller, and apply its age limits.", (*cli).addCompact},
-	"caro-telemetry-inspect": {"Look into the log, or into files that came from one, and change nothing.", (*cli).addInspect},
-	"caro-telemetry-upload":  {"Upload what the log holds, for a cron job.", (*cli).addUpload},
+// programs are the executables, each a one-line main under cmd/. They are filled
+// in by init, because one of them, the demonstration, runs the others.
+var programs map[string]program
+
+func init() {
+	programs = map[string]program{
+		"caro":                   {"Local, private telemetry of the caro command line tool.", (*cli).addCaro},
+		"caro-telemetry-compact": {"Make the sealed segments of the log smaller, and apply its age limits.", (*cli).addCompact},
+		"caro-telemetry-export":  {"Write what the log holds to a file, for a site without a network; check such files.", (*cli).addExportProgram},
+		"caro-telemetry-inspect": {"Look into the log, or into files that came from one, and change nothing.", (*cli).addInspect},
+		"caro-telemetry-upload":  {"Upload what the log holds, for a cron job.", (*cli).addUpload},
+	}
 }
 
 func (c *cli) application() (*kingpin.Application, bool) {
@@ -134,11 +140,12 @@ func (c *cli) application() (*kingpin.Application, bool) {
 func (c *cli) addCaro(app *kingpin.Application) {
 	group := app.Command("telemetry", "Record, look at and check telemetry events.")
 	for _, add := range []func(*kingpin.CmdClause){
-		c.addRecord, c.addCheck, c.addShow, c.addStatus, c.addClear, c.addDeleteRemote, c.addFlush, c.addSchema, c.addSimulate,
+		c.addRecord, c.addCheck, c.addShow, c.addStatus, c.addExport, c.addClear, c.addDeleteRemote, c.addFlush, c.addSchema, c.addSimulate,
 	} {
 		add(group)
 	}
 	c.addConfig(app)
+	c.addDemo(app)
 }
 
 // commander is what commands are added to: a program, or a group of commands.
