@@ -169,6 +169,7 @@ func (o Options) withDefaults() Options {
 	if o.Format == "" {
 		o.Format = Document
 	}
+	o.Since = o.Since.Truncate(time.Millisecond) // what is written down is what was done
 	return o
 }
 
@@ -193,7 +194,7 @@ type exporter struct {
 }
 
 func (e *exporter) run(ctx context.Context) error {
-	e.at = e.Log.Now().UTC()
+	e.at = e.Log.Now().UTC().Truncate(time.Millisecond)
 	if e.ID == "" {
 		id, err := uuid.NewV7()
 		if err != nil {

@@ -2,18 +2,9 @@ package export
 
 import (
 	"bytes"
-	"context"
 
 	"caro.sh/telemetry/schema"
 )
-
-// Summary is what a file says, in numbers: what somebody who answers for it
-// needs to know before it leaves the house.
-type Summary struct {
-	Report
-	// Kinds are the events that occur, in the order of the contract.
-	Kinds []Kind
-}
 
 // Kind is one of the six events in a file.
 type Kind struct {
@@ -30,29 +21,24 @@ type FieldCount struct {
 	Count int64
 }
 
-// Summarise checks a file and counts what is in it.
-func Summarise(ctx context.Context, path string) (Summary, error) {
-	t := tally{}
-	report, err := CheckFile(ctx, path, t.add)
-	if err != nil {
-		return Summary{}, err
-	}
-	return Summary{Report: report, Kinds: t.kinds()}, nil
-}
-
-// tally counts events by name, and their fields by path.
-type tally map[schema.Name]*kindTally
+// Tally counts what a file says: what somebody who answers for it needs to know
+// before it leaves the house. Its zero value has counted nothing.
+type Tally struct{ kinds map[schema.Name]*kindTally }
 
 type kindTally struct {
 	count  int64
 	fields map[string]*int64
 }
 
-func (t tally) add(l schema.Line) {
-	kind := t[l.Name()]
+// Add counts an event and its fields.
+func (t *Tally) Add(l schema.Line) {
+	if t.kinds == nil {
+		t.kinds = map[schema.Name]*kindTally{}
+	}
+	kind := t.kinds[l.Name()]
 	if kind == nil {
 		kind = &kindTally{fields: map[string]*int64{}}
-		t[l.Name()] = kind
+		t.kinds[l.Name()] = kind
 	}
 	kind.count++
 	eachPath(l.Bytes(), func(path []byte) {
@@ -65,11 +51,11 @@ func (t tally) add(l schema.Line) {
 	})
 }
 
-// kinds are what was counted, in order. Nothing was counted that the schemas do
-// not list: no other field makes a line.
-func (t tally) kinds() (kinds []Kind) {
+// Kinds are the events that were counted, in the order of the contract. Nothing
+// was counted that the schemas do not list: no other field makes a line.
+func (t *Tally) Kinds() (kinds []Kind) {
 	for _, name := range schema.Names() {
-		counted := t[name]
+		counted := t.kinds[name]
 		if counted == nil {
 			continue
 		}
