@@ -11,6 +11,9 @@ import (
 // its newest 4,096 times.
 const maxSamples = 4096
 
+// maxMS is the longest time an event can say, 2^53-1 milliseconds.
+const maxMS = 1<<53 - 1
+
 // counts is what a session remembers for its end: numbers only.
 type counts struct {
 	generations, executions, errors, blocks, retries uint32
@@ -72,6 +75,9 @@ type samples struct {
 }
 
 func (s *samples) add(ms uint64) {
+	if ms > maxMS {
+		return // its own event is refused for it; the session's end is not
+	}
 	if len(s.ms) < maxSamples {
 		s.ms = append(s.ms, ms)
 		return

@@ -18,6 +18,10 @@ import (
 // answer.
 const closeTimeout = 200 * time.Millisecond
 
+// signalTimeout is the same when a signal came: the host is on its way out and
+// goes on working meanwhile.
+const signalTimeout = 50 * time.Millisecond
+
 // developmentVersion is what builds without a version call themselves.
 const developmentVersion = "0.0.0-dev"
 
@@ -80,7 +84,7 @@ func Start(o Options) *Session {
 	s := &Session{now: o.Now, began: o.Now(), over: make(chan struct{})}
 	watch := settings.NewWatch(o.ConfigFile, o.NoTelemetry, o.Getenv)
 	if watch.Settings().MayAsk(o.Prompt, o.Getenv) && settings.CanSave(o.ConfigFile) == nil {
-		s.firstRun = ask(o)
+		s.firstRun = ask(o, watch)
 	}
 	now := watch.Settings()
 	s.reason = now.Reason
@@ -203,11 +207,14 @@ func (s *Session) End(reason schema.ExitReason) {
 	if s == nil {
 		return
 	}
-	s.ended.Do(func() { s.end(reason) })
+	s.ended.Do(func() { s.end(reason, closeTimeout) })
 }
 
-func (s *Session) end(reason schema.ExitReason) {
+func (s *Session) end(reason schema.ExitReason, within time.Duration) {
 	defer close(s.over)
+	if s.recorder == nil {
+		return
+	}
 	if s.Enabled() {
 		s.mu.Lock()
 		e := s.counts.summary()
@@ -216,7 +223,7 @@ func (s *Session) end(reason schema.ExitReason) {
 		e.SessionDurationMS = uint64(max(s.now().Sub(s.began).Milliseconds(), 0))
 		s.recorder.Record(e)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	_ = s.recorder.Close(ctx) // what is not written by then is lost: the host comes first
 }

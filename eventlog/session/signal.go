@@ -26,7 +26,7 @@ func (s *Session) endOnSignal() {
 		defer signal.Stop(got)
 		select {
 		case sig := <-got:
-			s.End(schema.ExitUserAbort)
+			s.ended.Do(func() { s.end(schema.ExitUserAbort, signalTimeout) })
 			signal.Stop(got)
 			raise(sig)
 		case <-s.over:

@@ -15,8 +15,9 @@ import (
 	"caro.sh/telemetry/eventlog/vfs"
 )
 
-// maxFileBytes bounds what is read as settings.
-const maxFileBytes = 1 << 20
+// maxFileBytes bounds what is read as settings: the time a parser takes may grow
+// with the square of it, and a host waits for that.
+const maxFileBytes = 64 << 10
 
 // byteOrderMark begins files of some Windows editors; TOML does not know it.
 var byteOrderMark = []byte("\ufeff")
@@ -81,7 +82,7 @@ func readFile(path string) ([]byte, error) {
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err == nil && len(text) > maxFileBytes {
-		err = errors.New("it is longer than 1 MB")
+		err = errors.New("it is longer than 64 KB")
 	}
 	return text, err
 }

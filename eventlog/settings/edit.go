@@ -185,7 +185,11 @@ func takeOut(all map[string]any, name string) any {
 // replace writes aside, syncs, renames and syncs the directory.
 func replace(path string, text []byte) error {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".config.toml.*") // 0600
+	aside := filepath.Join(dir, ".config.toml.new") // the lock keeps others away from it
+	if err := os.Remove(aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := vfs.Disk.Create(aside) // 0600
 	if err != nil {
 		return err
 	}
@@ -194,10 +198,10 @@ func replace(path string, text []byte) error {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
+		err = os.Rename(aside, path)
 	}
 	if err != nil {
-		_ = os.Remove(f.Name()) // the old version stays
+		_ = os.Remove(aside) // the old version stays
 		return err
 	}
 	return vfs.Disk.SyncDir(dir)

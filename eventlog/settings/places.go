@@ -24,12 +24,17 @@ func (p Places) goos() string {
 	return p.GOOS
 }
 
-// home is the user's directory, "" when nothing tells.
+// home is the user's directory, "" when nothing tells. A relative one is not
+// believed: it would be another place wherever a program is started.
 func (p Places) home() string {
-	if home := p.Getenv("HOME"); home != "" || p.goos() != "windows" {
-		return home
+	home := p.Getenv("HOME")
+	if home == "" && p.goos() == "windows" {
+		home = p.Getenv("USERPROFILE")
 	}
-	return p.Getenv("USERPROFILE")
+	if !filepath.IsAbs(home) {
+		return ""
+	}
+	return home
 }
 
 // ConfigFile is the path of config.toml, "" when nothing tells.

@@ -79,7 +79,7 @@ func Ask(p *Prompt) (Answer, error) {
 	if _, err := io.WriteString(p.Out, Question()); err != nil {
 		return NoAnswer, fmt.Errorf("ask about telemetry: %w", err)
 	}
-	line, err := readAnswer(p.In)
+	line, err := ReadAnswer(p.In)
 	if err != nil {
 		_, _ = io.WriteString(p.Out, "\n") // what the host prints next begins a line of its own
 		if errors.Is(err, io.EOF) {
@@ -87,7 +87,7 @@ func Ask(p *Prompt) (Answer, error) {
 		}
 		return NoAnswer, fmt.Errorf("read the answer about telemetry: %w", err)
 	}
-	switch strings.ToLower(strings.TrimSpace(line)) {
+	switch strings.ToLower(line) {
 	case "":
 		return onEnter, nil
 	case "y", "yes":
@@ -98,17 +98,22 @@ func Ask(p *Prompt) (Answer, error) {
 	return NoAnswer, nil
 }
 
-// readAnswer reads a line and nothing behind it: that belongs to the host.
-func readAnswer(r io.Reader) (string, error) {
-	const most = 64 // more is no answer; the rest of the line is still taken
+// ReadAnswer reads a line and nothing behind it, which belongs to the host, and
+// returns it without the white space around it. What is longer than an answer
+// can be comes back cut, and is none.
+func ReadAnswer(r io.Reader) (string, error) {
+	const most = 64
 	var line []byte
 	var b [1]byte
 	for {
 		n, err := r.Read(b[:])
 		switch {
 		case n > 0 && b[0] == '\n':
-			return string(line), nil
-		case n > 0 && len(line) < most:
+			if len(line) > most {
+				return string(line), nil
+			}
+			return strings.TrimSpace(string(line)), nil
+		case n > 0 && len(line) <= most:
 			line = append(line, b[0])
 		case err != nil:
 			return "", err

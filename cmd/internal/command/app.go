@@ -79,6 +79,7 @@ func (c *cli) parseAndRun() (code int, err error) {
 			panic(e)
 		}
 	}()
+	c.Args = negativeValue(c.Args)
 	app, ok := c.application()
 	if !ok {
 		return 0, usageError("no program is called %s", c.Program)
@@ -97,6 +98,16 @@ func (c *cli) parseAndRun() (code int, err error) {
 	return 0, c.run()
 }
 
+// negativeValue keeps the value of "config set KEY -1" from being taken for a
+// flag, so that the setting can say what it may be.
+func negativeValue(args []string) []string {
+	last := len(args) - 1
+	if last == 3 && args[0] == "config" && args[1] == "set" && len(args[3]) > 1 && args[3][0] == '-' && '0' <= args[3][1] && args[3][1] <= '9' {
+		return []string{args[0], args[1], args[2], "--", args[3]}
+	}
+	return args
+}
+
 // program is one of the executables: what it says about itself and how its
 // commands, or the one thing it does, are added.
 type program struct {
@@ -113,8 +124,7 @@ func init() {
 		"caro":                   {"Local, private telemetry of the caro command line tool.", (*cli).addCaro},
 		"caro-telemetry-compact": {"Make the sealed segments of the log smaller, and apply its age limits.", (*cli).addCompact},
 		"caro-telemetry-export":  {"Write what the log holds to a file, for a site without a network; check such files.", (*cli).addExportProgram},
-		"caro-telemetry-export":  {"Write what the log holds to a file, for a site without a network; check such files.", (*cli).addExportProgram},
-	"caro-telemetry-inspect": {"Look into the log, or into files that came from one, and change nothing.", (*cli).addInspect},
+		"caro-telemetry-inspect": {"Look into the log, or into files that came from one, and change nothing.", (*cli).addInspect},
 		"caro-telemetry-upload":  {"Upload what the log holds, for a cron job.", (*cli).addUpload},
 	}
 }

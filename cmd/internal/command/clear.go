@@ -9,6 +9,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"caro.sh/telemetry/eventlog"
+	"caro.sh/telemetry/eventlog/settings"
 )
 
 // clearAnswer is the answer of clear.
@@ -41,7 +42,9 @@ func (c *cli) clear(yes bool) error {
 		return err
 	}
 	a := clearAnswer{Dir: dir}
-	log, err := eventlog.OpenExisting(dir, &eventlog.Options{LockTimeout: toolTimeout})
+	o := c.settings().Log()
+	o.LockTimeout = toolTimeout
+	log, err := eventlog.OpenExisting(dir, o)
 	if err == nil {
 		var cleared eventlog.Cleared
 		cleared, err = log.Clear(eventlog.ClearOptions{Copies: true})
@@ -72,9 +75,11 @@ func (c *cli) confirm(yes bool, question string) error {
 		return &exitError{exitUsage, "nothing was removed: there is nobody to ask", "--yes does it without asking"}
 	}
 	fmt.Fprint(c.Stderr, question+" [y/N] ")
-	var text string
-	_, _ = fmt.Fscanln(c.Stdin, &text) // anything that is not a yes is a no
-	switch strings.ToLower(text) {
+	text, err := settings.ReadAnswer(c.Stdin)
+	if err != nil {
+		fmt.Fprintln(c.Stderr)
+	}
+	switch strings.ToLower(text) { // anything that is not a yes is a no
 	case "y", "yes":
 		return nil
 	}

@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -20,18 +21,20 @@ func (c *cli) addConfig(app *kingpin.Application) {
 	addKey(get, &key)
 
 	set := c.command(group, "set", "Change a setting in the settings file.", func() error { return c.configSet(key, value, keep) })
+	c.addJSON(set)
 	addKey(set, &key)
 	set.Arg("value", "What it is to be.").Required().SetValue(nonEmpty{&value})
 	addKeepPending(set, &keep)
 
 	unset := c.command(group, "unset", "Remove a setting from the settings file, so that its default holds.",
 		func() error { return c.configUnset(key, keep) })
+	c.addJSON(unset)
 	addKey(unset, &key)
 	addKeepPending(unset, &keep)
 
 	list := c.command(group, "list", "List all settings, their values and where those come from.", c.configList)
 	c.addJSON(list)
-	c.command(group, "path", "Print where the settings file is.", c.configPath)
+	c.addJSON(c.command(group, "path", "Print where the settings file is.", c.configPath))
 }
 
 func addKey(cmd clause, key *string) {
@@ -49,7 +52,11 @@ func (c *cli) configPath() error {
 		return err
 	}
 	out := c.answer()
-	out.line(path)
+	if c.json {
+		out.json(map[string]string{"file": path})
+	} else {
+		out.line(path)
+	}
 	return out.end(nil)
 }
 
@@ -125,64 +132,90 @@ func sourceText(v settings.Value) string {
 	return "from the " + string(v.Source)
 }
 
+// changeAnswer is the answer of set and unset.
+type changeAnswer struct {
+	configValue
+	File    string `json:"file"`
+	Enabled bool   `json:"enabled"` // whether telemetry is on now
+	Removed int64  `json:"removed_events"`
+
+	words []string
+}
+
+func (a *changeAnswer) say(parts ...string) { a.words = append(a.words, strings.Join(parts, "")) }
+
 func (c *cli) configSet(key, value string, keep bool) error {
-	path, err := c.configFile()
-	if err != nil {
-		return err
-	}
-	before := c.settings()
-	if err := settings.Set(path, key, value); err != nil {
-		return configError(err)
-	}
-	text := value
-	if v, ok := settings.Resolve(settings.Input{Getenv: nothing, File: settings.Read(path)}).Get(key); ok {
-		text = v.Text
-	}
-	return c.changed(key+" = "+text+" in "+path, key, before, keep)
+	return c.change(key, keep, func(path string) error { return settings.Set(path, key, value) })
 }
 
 func (c *cli) configUnset(key string, keep bool) error {
+	return c.change(key, keep, func(path string) error { return settings.Unset(path, key) })
+}
+
+// change edits the settings file, and does what an opt-out does to the log.
+func (c *cli) change(key string, keep bool, edit func(path string) error) error {
 	path, err := c.configFile()
 	if err != nil {
 		return err
 	}
 	before := c.settings()
-	if err := settings.Unset(path, key); err != nil {
+	if err := edit(path); err != nil {
 		return configError(err)
 	}
-	return c.changed(key+" is not set in "+path, key, before, keep)
+	after := c.settings()
+	stored, _ := settings.Resolve(settings.Input{Getenv: nothing, File: settings.Read(path)}).Get(key)
+	a := &changeAnswer{configValue: newConfigValue(stored), File: path, Enabled: after.Enabled}
+	if stored.Source == settings.FromFile {
+		a.say(key, " = ", stored.Text, " in ", path)
+	} else {
+		a.say(key, " is not set in ", path)
+	}
+	if key == settings.KeyEnabled {
+		err = c.consented(a, before, after, keep)
+	}
+	out := c.answer()
+	if c.json {
+		out.json(a)
+	} else {
+		for _, line := range a.words {
+			out.line(line)
+		}
+	}
+	return out.end(err)
 }
 
 func nothing(string) string { return "" }
 
-// changed says what was changed, and does what an opt-out does to the log.
-func (c *cli) changed(what, key string, before settings.Settings, keep bool) error {
-	out := c.answer()
-	out.line(what)
-	after := c.settings()
-	if key != settings.KeyEnabled {
-		return out.end(nil)
+// consented says what a changed answer means, and clears the log for a no.
+func (c *cli) consented(a *changeAnswer, before, after settings.Settings, keep bool) error {
+	switch {
+	case after.FileSaysOn && !after.Enabled:
+		a.say("telemetry stays off here: ", why(after.Reason))
+	case after.FileSaysOn && !before.Enabled:
+		a.say("telemetry is on; caro telemetry show shows what is recorded")
 	}
-	if v, _ := after.Get(key); after.FileSaysOn {
-		if !after.Enabled {
-			out.line("telemetry stays off here: ", why(after.Reason))
-		} else if !before.Enabled {
-			out.line("telemetry is on; caro telemetry show shows what is recorded")
-		}
-		return out.end(nil)
-	} else if after.Enabled {
-		out.line("telemetry is still on here: ", v.Env, " says so")
+	if after.FileSaysOn {
+		return nil
 	}
-	return out.end(c.optOut(out, keep))
+	if after.Enabled {
+		a.say("telemetry is still on here: ", settings.EnvEnabled, " says so")
+	}
+	if c.configFlag != "" && c.configFlag != c.places().ConfigFile() {
+		a.say("the log is left as it is; caro telemetry clear removes what was recorded")
+		return nil
+	}
+	return c.optOut(a, before, keep)
 }
 
 // optOut removes what was recorded, unless it is to be kept.
-func (c *cli) optOut(out *answer, keep bool) error {
+func (c *cli) optOut(a *changeAnswer, before settings.Settings, keep bool) error {
 	dir := c.places().StateDir()
 	if dir == "" {
 		return nil
 	}
-	cleared, err := eventlog.OptOut(dir, &eventlog.Options{LockTimeout: toolTimeout}, keep)
+	o := before.Log()
+	o.LockTimeout = toolTimeout
+	cleared, err := eventlog.OptOut(dir, o, keep)
 	if err != nil {
 		var e *exitError
 		if errors.As(logError(err, dir, false), &e) {
@@ -191,10 +224,11 @@ func (c *cli) optOut(out *answer, keep bool) error {
 		}
 		return e
 	}
+	a.Removed = cleared.Events
 	if keep {
-		out.line("what was recorded so far is kept, and never uploaded")
+		a.say("what was recorded so far is kept, and never uploaded")
 	} else {
-		out.line("removed ", plural(cleared.Events, "pending event"))
+		a.say("removed ", plural(cleared.Events, "pending event"))
 	}
 	return nil
 }

@@ -45,14 +45,18 @@ func (c *cli) permission(wanted schema.Level) (permission, error) {
 	if wanted != "" && (!s.LevelSet || s.Level.Includes(wanted)) {
 		p.level = wanted
 	}
+	watch := c.watch()
+	p.log.Consent = func() bool { return watch.Settings().Enabled }
 	dir, err := c.logDir()
 	p.dir = dir
 	return p, err
 }
 
+// capProblems are what keeps the cap from being known: its own value, or a file
+// that cannot be read at all.
 func capProblems(s settings.Settings) (bad []settings.Problem) {
 	for _, p := range s.Problems {
-		if p.Key == settings.KeyCap {
+		if p.Key == settings.KeyCap || p.Key == "" {
 			bad = append(bad, p)
 		}
 	}

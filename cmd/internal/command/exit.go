@@ -48,6 +48,8 @@ func logError(err error, dir string, creating bool) error {
 		return &exitError{exitTryAgain, err.Error(), "another program holds the log in " + dir + "; try again later"}
 	case errors.Is(err, eventlog.ErrFull):
 		return &exitError{exitIO, err.Error(), "raise " + settings.EnvCap + " or clear the log"}
+	case errors.Is(err, eventlog.ErrForeign):
+		return &exitError{exitCannotCreate, err.Error(), "do this as the user whose log it is, without sudo, or name another directory with --dir"}
 	case creating:
 		return &exitError{exitCannotCreate, err.Error(), "choose a directory you may write with --dir or " + settings.EnvDir}
 	}

@@ -23,6 +23,11 @@ func (c *cli) settings() settings.Settings {
 	})
 }
 
+// watch is settings for a command that takes its time: they may change meanwhile.
+func (c *cli) watch() *settings.Watch {
+	return settings.NewWatch(c.settingsFile(), !c.telemetry, c.Getenv)
+}
+
 // soundSettings are for tools that had better not start with half of them: one
 // value that cannot be read ends the command.
 func (c *cli) soundSettings() (settings.Settings, error) {

@@ -191,7 +191,7 @@ func uploadError(err error, a uploadAnswer, f uploadFlags, dir string) error {
 
 // uploadOptions are what the settings, the environment and the flags ask for.
 func (c *cli) uploadOptions(s settings.Settings, f uploadFlags) (upload.Options, error) {
-	watch := settings.NewWatch(c.settingsFile(), !c.telemetry, c.Getenv)
+	watch := c.watch()
 	o := upload.Options{
 		Log:      *s.Log(),
 		Endpoint: s.Endpoint, Interval: s.BatchInterval, Force: f.force, MaxBatches: f.maxBatches, Timeout: f.timeout,
