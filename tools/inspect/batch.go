@@ -27,7 +27,7 @@ type place struct {
 func (b *batch) line(i int) []byte { return b.text[b.lines[i].from:b.lines[i].to] }
 
 // each batch holds as much as a core judges in less than a millisecond.
-const batchBytes = 256 << 10
+const batchBytes = 128 << 10
 
 func (b *batch) full(e eventlog.Entry) bool {
 	return len(b.lines) > 0 && (b.name != e.Name || b.segment != e.Segment || len(b.text)+len(e.Raw) > batchBytes)

@@ -33,7 +33,7 @@ func (t *table) width() int { return keyBytes + t.extra }
 func (t *table) reserve(hashes int64) {
 	for i := range t.parts {
 		p := &t.parts[i]
-		p.room = int(hashes/int64(len(t.parts))*10/7) + firstSlots
+		p.room = int(hashes/int64(len(t.parts))*5/4) + firstSlots
 		p.slots = make([]byte, p.room*t.width())
 	}
 }
@@ -42,7 +42,7 @@ func (t *table) reserve(hashes int64) {
 // A new hash has zeros there.
 func (t *table) put(hash uint64) (value []byte, known bool) {
 	p := &t.parts[hash>>56]
-	if p.used >= p.room/5*4 {
+	if p.used >= p.room-p.room/8 {
 		p.grow(t.width())
 	}
 	key := keyOf(hash)
@@ -122,7 +122,7 @@ func slotKey(slot []byte) uint64 {
 // grow makes room for a quarter more: memory is dearer here than time.
 func (p *part) grow(width int) {
 	old := p.slots
-	p.room = max(firstSlots, p.room/4*5)
+	p.room = max(firstSlots, p.room+p.room/4)
 	p.slots = make([]byte, p.room*width)
 	for ; len(old) > 0; old = old[width:] {
 		if key := slotKey(old); key != 0 {

@@ -168,6 +168,9 @@ func (v *verifier) counts() {
 		return
 	}
 	for _, number := range sortedKeys(v.names) {
+		if number <= v.meta.RemovedThrough {
+			continue // not read
+		}
 		said, cached := v.meta.tally(number)
 		if read := v.lines[number]; cached && read >= 0 && said != read {
 			if _, err := v.in.disk().Lstat(filepath.Join(v.in.Dir, v.names[number])); errors.Is(err, fs.ErrNotExist) {

@@ -34,7 +34,7 @@ func (c *cli) addStats(app *kingpin.Application) {
 }
 
 // countingGC is how much garbage there may be, in percent of what is in use.
-const countingGC = 12
+const countingGC = 10
 
 func (c *cli) stats(f statsFlags) error {
 	o := f.options
