@@ -58,7 +58,13 @@ func (l *Log) clear(o ClearOptions) (Cleared, error) {
 	l.seen = nil // there is room now
 	victims := l.condemn(m, ls, o.Through, &c)
 	if len(victims) > 0 {
-		if err := l.saveCounted(m); err != nil {
+		err := l.saveCounted(m)
+		if vfs.IsFull(err) { // to go matters more than to be counted, should this be the end
+			if err = l.removeSegments(victims, ls); err == nil {
+				err = l.saveCounted(m)
+			}
+		}
+		if err != nil {
 			return Cleared{}, err
 		}
 	}

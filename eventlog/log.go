@@ -177,13 +177,18 @@ func (l *Log) lock() (unlock func(), err error) {
 	}, nil
 }
 
-// Count adds to the losses of the log, in meta.json.
+// Count adds to the losses of the log, in meta.json. Without consent nothing is
+// written, and nothing owed.
 func (l *Log) Count(more Losses) error {
 	unlock, err := l.lock()
 	if err != nil {
 		return fmt.Errorf("count losses: %w", err)
 	}
 	defer unlock()
+	if l.consent != nil && !l.consent() {
+		l.owed = Losses{}
+		return nil
+	}
 	l.owed = l.owed.Add(more)
 	return l.payLocked()
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"caro.sh/telemetry/eventlog/vfs"
 )
 
 // OptOut is what withdrawing consent does to the log in dir, once the
@@ -18,13 +20,14 @@ func OptOut(dir string, o *Options, keepPending bool) (Cleared, error) {
 	if err != nil {
 		return Cleared{}, fmt.Errorf("opt out: %w", err)
 	}
-	if err := l.RaiseFloor(); err != nil {
-		return Cleared{}, fmt.Errorf("opt out: %w", err)
+	err = l.RaiseFloor()
+	if vfs.IsFull(err) && !keepPending {
+		err = nil // clearing makes room, and leaves nothing that a floor would keep
 	}
-	if keepPending {
-		return Cleared{}, nil
+	var cleared Cleared
+	if err == nil && !keepPending {
+		cleared, err = l.Clear(ClearOptions{})
 	}
-	cleared, err := l.Clear(ClearOptions{})
 	if err != nil {
 		return cleared, fmt.Errorf("opt out: %w", err)
 	}

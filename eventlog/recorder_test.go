@@ -515,3 +515,37 @@ func BenchmarkRecord(b *testing.B) {
 		}
 	})
 }
+
+// The writer has been allowed to write and waits for the lock; meanwhile the
+// user opts out and the log is cleared.
+func TestOptOutOvertakesAWaitingWriter(t *testing.T) {
+	var on atomic.Bool
+	on.Store(true)
+	asked := make(chan struct{}, 100)
+	r, dir := newRecorder(t, RecorderOptions{
+		Log: &Options{LockTimeout: 10 * time.Second},
+		Allowed: func() (schema.Level, bool) {
+			asked <- struct{}{}
+			return schema.Detailed, on.Load()
+		},
+	})
+	r.Record(oops())
+	flush(t, r)
+	held, err := vfs.Disk.Lock(filepath.Join(dir, lockName), vfs.LockOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for len(asked) > 0 {
+		<-asked
+	}
+	r.Record(oops())
+	<-asked // it was allowed to, and will wait for the lock
+	on.Store(false)
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	closeRecorder(t, r)
+	if n := len(logged(t, dir)); n != 1 || lossesIn(t, dir).Total() != 0 {
+		t.Errorf("%d events, losses %+v", n, lossesIn(t, dir))
+	}
+}

@@ -89,6 +89,12 @@ func (c *cli) record(files []string, level schema.Level) error {
 	if closeErr := log.Close(); err == nil {
 		err = logError(closeErr, p.dir, false)
 	}
+	if errors.Is(err, eventlog.ErrOff) { // somebody opted out meanwhile
+		err = nil
+		r.answer.Reason = c.settings().Reason
+		c.sayOff(c.settings())
+		c.drain(files)
+	}
 	return c.recorded(r.answer, err)
 }
 
@@ -204,6 +210,9 @@ func (r *recorder) flush() error {
 	if len(r.batch) > 0 {
 		n, err := r.log.Append(r.batch...)
 		r.answer.Accepted += int64(n)
+		if errors.Is(err, eventlog.ErrOff) {
+			return err
+		}
 		if err != nil {
 			return r.appendError(err)
 		}

@@ -154,13 +154,22 @@ func (c *cli) simulateLog(f simulateFlags) (simulateAnswer, error) {
 		return sum, err
 	}
 	sink := &sink{rate: f.rate, send: func(lines []schema.Line) error {
-		return logError(appendAll(log, lines), p.dir, false)
+		err := appendAll(log, lines)
+		if errors.Is(err, eventlog.ErrOff) {
+			return err
+		}
+		return logError(err, p.dir, false)
 	}}
 	err = sink.run(f.options(f.start))
 	if closeErr := log.Close(); err == nil {
 		err = logError(closeErr, p.dir, false)
 	}
 	sum.Events, sum.Bytes = sink.events, sink.bytes
+	if errors.Is(err, eventlog.ErrOff) { // somebody opted out meanwhile
+		err = nil
+		sum.Reason = c.settings().Reason
+		c.sayOff(c.settings())
+	}
 	return sum, err
 }
 
