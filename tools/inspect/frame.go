@@ -123,12 +123,12 @@ func checkFrame(file io.ReaderAt, size int64) error {
 	case !f.contentSum:
 		return &frameError{4, errNoSum}
 	}
-	n, err := expandedSize(io.NewSectionReader(file, 0, size))
-	if err != nil {
-		return &frameError{0, errContent}
-	}
-	if uint64(n) != f.contentSize {
+	_, err = expandedSize(io.NewSectionReader(file, 0, size))
+	switch {
+	case errors.Is(err, lz4.ErrInvalidContentSize):
 		return &frameError{6, errSize}
+	case err != nil:
+		return &frameError{0, errContent}
 	}
 	return nil
 }
