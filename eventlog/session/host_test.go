@@ -47,11 +47,11 @@ func host(args []string) {
 }
 
 func work(s *session.Session) {
-	fmt.Println("the host's answer")
 	s.CommandGenerated(schema.CommandGenerated{
 		GenerationID: session.NewGenerationID(), BackendUsed: schema.BackendMock,
 		SafetyResult: schema.SafetyResult{RiskLevel: schema.RiskSafe},
 	})
+	fmt.Println("the host's answer")
 	if os.Getenv("HOST_WAITS") != "" {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 	}

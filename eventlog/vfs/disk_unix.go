@@ -45,3 +45,12 @@ func Writable(dir string) error {
 	}
 	return nil
 }
+
+// Free is how many bytes a user may still write to the disk that holds dir.
+func Free(dir string) (uint64, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return 0, fmt.Errorf("look at the disk of %s: %w", dir, err)
+	}
+	return uint64(s.Bavail) * uint64(s.Bsize), nil
+}

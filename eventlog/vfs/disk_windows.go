@@ -25,3 +25,12 @@ func IsFull(err error) bool {
 // Writable leaves the question to the first write: a directory's access list
 // cannot be foreseen.
 func Writable(string) error { return nil }
+
+// Free is how many bytes a user may still write to the disk that holds dir.
+func Free(dir string) (free uint64, err error) {
+	name, err := windows.UTF16PtrFromString(dir)
+	if err == nil {
+		err = windows.GetDiskFreeSpaceEx(name, &free, nil, nil)
+	}
+	return free, err
+}

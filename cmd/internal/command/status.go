@@ -120,6 +120,9 @@ func (a *statusAnswer) lookInto(dir string, now time.Time) {
 		age := int64(now.Sub(*a.Oldest).Seconds())
 		a.OldestAge = &age
 	}
+	if err := eventlog.Trouble(dir); err != nil {
+		a.Problems = append(a.Problems, err.Error())
+	}
 	if _, err := session.DayIDs(dir, now); err != nil {
 		a.Problems = append(a.Problems, "nothing can be recorded: "+err.Error())
 	}
