@@ -22,6 +22,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"caro.sh/telemetry/eventlog"
+	"caro.sh/telemetry/eventlog/vfs"
 	"caro.sh/telemetry/schema"
 )
 
@@ -531,6 +532,14 @@ func TestFilesAreNotOverwritten(t *testing.T) {
 	run(t, dir, o)
 	if r, err := CheckFile(t.Context(), file, nil); err != nil || r.ExportID != o.ID || !r.SumFile {
 		t.Errorf("%+v, %v", r, err)
+	}
+	link := filepath.Join(quickDir(t), "x.json.gz")
+	if err := os.Symlink(file, link); err != nil {
+		t.Skip(err)
+	}
+	o.File = link
+	if _, err := Run(t.Context(), dir, o); !errors.Is(err, vfs.ErrNotRegular) {
+		t.Errorf("a link was replaced: %v", err)
 	}
 	if _, err := Run(t.Context(), dir, to(filepath.Join(quickDir(t), "missing", "x"))); !errors.Is(err, ErrNoOutput) {
 		t.Errorf("%v", err)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"caro.sh/telemetry/eventlog/vfs"
 )
 
 // sumSuffix is what the file beside an export adds to its name: what sha256sum
@@ -32,24 +34,37 @@ func (e *exporter) ready() error {
 		}
 		return nil
 	}
-	return e.free(e.names(1, 1), e.MaxSize > 0)
+	if e.MaxSize > 0 {
+		return nil // the names are not known yet
+	}
+	return e.free(e.names(1, 1))
 }
 
 // free is fs.ErrExist when one of the names is taken and may not be replaced.
-func (e *exporter) free(names []string, mayBeOthers bool) error {
-	if e.Force || mayBeOthers {
-		return nil
-	}
+func (e *exporter) free(names []string) error {
 	for _, name := range names {
 		for _, name := range []string{name, name + sumSuffix} {
-			_, err := e.Log.FS.Lstat(name)
-			if err == nil {
-				err = fmt.Errorf("%s: %w", name, fs.ErrExist)
-			}
-			if !errors.Is(err, fs.ErrNotExist) {
+			if err := e.freeOne(name); err != nil {
 				return fmt.Errorf("%w: %w", ErrNoOutput, err)
 			}
 		}
+	}
+	return nil
+}
+
+// freeOne lets only files be replaced: a device or a link would be gone for
+// everybody.
+func (e *exporter) freeOne(name string) error {
+	info, err := e.Log.FS.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !e.Force && info.Mode().IsRegular():
+		return fmt.Errorf("%s: %w", name, fs.ErrExist)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s: %w", name, vfs.ErrNotRegular)
 	}
 	return nil
 }
@@ -93,7 +108,7 @@ func cutSuffix(name string) (base, suffix string) {
 func (w *writer) publish() error {
 	for try := 1; ; try++ {
 		names := w.names(len(w.built), try)
-		err := w.free(names, false)
+		err := w.free(names)
 		if err == nil {
 			err = w.publishAs(names)
 		}

@@ -55,7 +55,7 @@ func (f *exportFlags) add(c *cli, cmd clause) {
 		PlaceHolder("T").SetValue(timeValue{&f.since, c.Now})
 	cmd.Flag("event", "Only events of this name.").PlaceHolder("NAME").SetValue(eventValue{&f.event})
 	cmd.Flag("max-size", "Write several files of at most this size, each complete in itself: 500K, 20M, 1G.").
-		PlaceHolder("N").SetValue(sizeValue{&f.maxSize})
+		PlaceHolder("N").SetValue(partSizeValue{&f.maxSize})
 	cmd.Flag("format", "json.gz, a document that describes and checks itself, or ndjson.gz, the events alone.").
 		Default(string(export.Document)).EnumVar(&f.format, string(export.Document), string(export.Lines))
 	cmd.Flag("verify", "Check a file from its first byte to its last; nothing else is needed for it.").
@@ -167,11 +167,11 @@ func exportError(err error, dir string) error {
 	return logError(err, dir, false)
 }
 
-// sizeValue is a flag that is a size in bytes: 65536, 500K, 20M, 1G. As
+// partSizeValue is a flag that is the size of a file in bytes: 65536, 500K, 20M, 1G. As
 // everywhere here, 1 MB is 1,048,576 bytes.
-type sizeValue struct{ to *int64 }
+type partSizeValue struct{ to *int64 }
 
-func (v sizeValue) Set(s string) error {
+func (v partSizeValue) Set(s string) error {
 	digits := strings.TrimRight(strings.ToUpper(s), "KMGIB")
 	shift, known := map[string]int{"": 0, "B": 0, "K": 10, "KB": 10, "KIB": 10, "M": 20, "MB": 20, "MIB": 20, "G": 30, "GB": 30, "GIB": 30}[strings.ToUpper(s[len(digits):])]
 	n, err := strconv.ParseInt(digits, 10, 32)
@@ -182,4 +182,4 @@ func (v sizeValue) Set(s string) error {
 	return nil
 }
 
-func (v sizeValue) String() string { return "" }
+func (v partSizeValue) String() string { return "" }
