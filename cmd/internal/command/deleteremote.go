@@ -64,7 +64,7 @@ func (c *cli) deleteRemote(f deleteFlags) error {
 	if len(ids) == 0 {
 		return c.nothingToDelete(a, s, f)
 	}
-	fmt.Fprintf(c.Stderr, "These ids name what this install has sent, one for each of the last %s:\n  %s\n", plural(int64(len(ids)), "day"), strings.Join(ids, " "))
+	fmt.Fprintf(c.Stderr, "These ids name what this install has sent, one for each day since its key was made, the last 91 at most:\n  %s\n", strings.Join(ids, " "))
 	if err := c.confirm(f.yes, "Ask for its deletion, and remove what is recorded here?"); err != nil {
 		return err
 	}

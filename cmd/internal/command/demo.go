@@ -58,9 +58,16 @@ func (c *cli) demo(keep bool) error {
 		}
 	}
 	if d.failed == nil {
-		d.out.line("\nThat was all of it. Nothing of this is left", map[bool]string{true: " but " + home, false: ""}[keep], ".")
+		d.out.line("\n", farewell(keep, home))
 	}
 	return d.out.end(d.failed)
+}
+
+func farewell(keep bool, home string) string {
+	if keep {
+		return "That was all of it. It is left in " + home + " for a look around."
+	}
+	return "That was all of it, and nothing of it is left. --keep leaves it for a look around."
 }
 
 // receive starts a receiver that is out of order when it is asked first.
@@ -119,7 +126,7 @@ func (d *demo) run(t typed) (printed string) {
 	if t.program == "" {
 		t.program = "caro"
 	}
-	shown := t.program + " " + t.args
+	shown := strings.TrimSpace(t.program + " " + t.args)
 	if t.stdin != "" {
 		shown = "echo '" + t.stdin + "' | " + shown
 	}

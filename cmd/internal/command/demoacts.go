@@ -60,9 +60,9 @@ func (d *demo) batches() {
 
 func (d *demo) carry() {
 	d.say("A site without a network carries a file that checks itself")
-	d.run(typed{program: "caro-telemetry-export", args: "--output ~/export.json.gz"})
-	d.run(typed{program: "caro-telemetry-export", args: "--verify ~/export.json.gz"})
-	d.run(typed{program: "caro-telemetry-export", args: "--summary ~/export.json.gz", lines: 12})
+	d.run(typed{program: "caro-telemetry-export", args: "--output ~/export.json.gz", expect: "exported"})
+	d.run(typed{program: "caro-telemetry-export", args: "--verify ~/export.json.gz", expect: "good"})
+	d.run(typed{program: "caro-telemetry-export", args: "--summary ~/export.json.gz", lines: 8, expect: "SUMMARY OF AN EXPORT"})
 }
 
 func (d *demo) deliver() {
@@ -72,7 +72,7 @@ func (d *demo) deliver() {
 	if n := d.received(); n == 0 {
 		d.fail("nothing arrived")
 	}
-	d.run(typed{args: "telemetry status --json", lines: 1, expect: `"pending_events":0,`})
+	d.run(typed{args: "telemetry status", lines: 5, expect: "Pending      0 events, 0 bytes"})
 }
 
 func (d *demo) forget() {
