@@ -85,7 +85,7 @@ func (h *handler) failed(err error) answer {
 	var bad *BadExportError
 	var v *schema.Violation
 	switch {
-	case errors.Is(err, errTooLarge), errors.As(err, &large):
+	case errors.Is(err, ErrTooLarge), errors.As(err, &large):
 		return refuse(http.StatusRequestEntityTooLarge, "too_large", "too many events or bytes: send less at once")
 	case errors.As(err, &bad):
 		return invalid(bad.Document, bad.Refusals)

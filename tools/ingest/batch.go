@@ -20,8 +20,8 @@ const (
 	MaxBatchBytes = 1 << 20 // uncompressed
 )
 
-// errTooLarge means that a batch, or what it is packed in, is over a limit.
-var errTooLarge = errors.New("larger than this receiver takes")
+// ErrTooLarge means that a document, or what it is packed in, is over a limit.
+var ErrTooLarge = errors.New("larger than this receiver takes")
 
 // Refusal says which event was not taken and why, and nothing of what it said.
 type Refusal struct {
@@ -70,7 +70,7 @@ type report struct {
 	Losses json.RawMessage `json:"losses"`
 }
 
-// readBatch checks an upload batch. Its error is errTooLarge or a
+// readBatch checks an upload batch. Its error is ErrTooLarge or a
 // *schema.Violation about the document; events that are refused are in the batch.
 func readBatch(body []byte) (*batch, error) {
 	b := &batch{lines: make([]schema.Line, 0, MaxEvents)}
@@ -84,7 +84,7 @@ func readBatch(body []byte) (*batch, error) {
 		return e.field(name, text)
 	}, func(text []byte) error {
 		if b.events() == MaxEvents {
-			return errTooLarge
+			return ErrTooLarge
 		}
 		digest.Write(text)
 		digest.Write([]byte{'\n'})

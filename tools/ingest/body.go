@@ -50,7 +50,7 @@ func (h *handler) body(w http.ResponseWriter, r *http.Request, most int64) (*bod
 		return nil, bad
 	}
 	if r.ContentLength > most {
-		a := h.failed(errTooLarge)
+		a := h.failed(ErrTooLarge)
 		return nil, &a
 	}
 	err := h.fill(b, http.MaxBytesReader(w, r.Body, most))
@@ -128,7 +128,7 @@ var zippers = sync.Pool{New: func() any { return new(zipper) }}
 func (b *body) text(most int64) (text []byte, release func(), err error) {
 	if !b.packed {
 		if int64(len(b.raw)) > most {
-			return nil, nil, errTooLarge
+			return nil, nil, ErrTooLarge
 		}
 		return b.raw, func() {}, nil
 	}
@@ -157,7 +157,7 @@ func (z *zipper) unpack(packed []byte, most int64) (err error) {
 		return malformed("", ruleGzip)
 	}
 	if n > most {
-		return errTooLarge
+		return ErrTooLarge
 	}
 	return nil
 }

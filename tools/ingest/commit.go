@@ -35,6 +35,7 @@ type job struct {
 type taken struct {
 	answer *stored
 	again  bool // the batch was stored before
+	fresh  int  // how many of its events were new
 	err    error
 }
 
@@ -176,7 +177,7 @@ func (s *Store) sort(g *gathered, group []job, answers []taken) error {
 			answers[i] = taken{answer: before, again: true}
 			continue
 		}
-		s.sortBatch(g, look, j.batch, now)
+		answers[i].fresh = s.sortBatch(g, look, j.batch, now)
 		answers[i].answer = g.answer(j.batch, now)
 		if err := g.report(look, j.batch.report, now); err != nil {
 			return err
@@ -196,7 +197,9 @@ func (g *gathered) known(look *look, b *batch) (*stored, error) {
 	return look.batch(b.id)
 }
 
-func (s *Store) sortBatch(g *gathered, look *look, b *batch, now time.Time) {
+// sortBatch sorts one batch and returns how many of its events are new.
+func (s *Store) sortBatch(g *gathered, look *look, b *batch, now time.Time) int {
+	before := len(g.lines)
 	for i, key := range b.keys {
 		if until, unwanted := s.dropped[b.days[i]]; unwanted && now.Before(until) {
 			g.deleted++
@@ -213,6 +216,7 @@ func (s *Store) sortBatch(g *gathered, look *look, b *batch, now time.Time) {
 	for _, r := range b.refusals {
 		g.refused[r.Category]++
 	}
+	return len(g.lines) - before
 }
 
 // answer is what the batch will be answered, and is remembered with.

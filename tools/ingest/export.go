@@ -47,7 +47,8 @@ func (e *BadExportError) Error() string {
 type Imported struct {
 	ExportID string `json:"export_id,omitempty"`
 	Events   int64  `json:"events"`
-	Again    bool   `json:"again"` // it was taken in before
+	Stored   int64  `json:"stored"` // how many of them were new
+	Again    bool   `json:"again"`  // it was taken in before
 	// Receipt is the answer when the file was a request for deletion.
 	Receipt *Receipt `json:"receipt,omitempty"`
 }
@@ -91,7 +92,7 @@ func (s *Store) ImportExport(ctx context.Context, f io.ReadSeeker) (Imported, er
 		done.Again = true
 		return done, nil
 	}
-	if err := s.takeExport(ctx, f, export, report); err != nil {
+	if done.Stored, err = s.takeExport(ctx, f, export, report); err != nil {
 		return Imported{}, err
 	}
 	s.o.Metrics.exports.Inc()
@@ -108,9 +109,9 @@ func badExport(err error) error {
 	return err
 }
 
-// takeExport submits the events, then writes down that all are in. When it does not
-// live to do so, they are duplicates next time.
-func (s *Store) takeExport(ctx context.Context, f io.ReadSeeker, e *exported, r *report) error {
+// takeExport submits the events, then writes down that all are in, and returns how
+// many were new. When it does not live to do so, they are duplicates next time.
+func (s *Store) takeExport(ctx context.Context, f io.ReadSeeker, e *exported, r *report) (fresh int64, err error) {
 	b := &batch{report: r}
 	first := 0
 	submit := func() error {
@@ -118,11 +119,12 @@ func (s *Store) takeExport(ctx context.Context, f io.ReadSeeker, e *exported, r 
 			return err
 		}
 		first += len(b.lines)
-		_, err := s.submit(ctx, job{batch: b})
+		t, err := s.submit(ctx, job{batch: b})
+		fresh += int64(t.fresh)
 		b = &batch{}
 		return err
 	}
-	err := s.readExport(f, func(string, []byte) error { return nil }, func(text []byte) error {
+	err = s.readExport(f, func(string, []byte) error { return nil }, func(text []byte) error {
 		line, err := schema.Parse(text)
 		if err != nil {
 			return err // checked before: the file was changed meanwhile
@@ -136,10 +138,10 @@ func (s *Store) takeExport(ctx context.Context, f io.ReadSeeker, e *exported, r 
 		err = submit()
 	}
 	if err != nil {
-		return badExport(err)
+		return fresh, badExport(err)
 	}
 	_, err = s.submit(ctx, job{do: func() error { return s.records.put(exportBucket, e.key(), e) }})
-	return err
+	return fresh, err
 }
 
 // readExport goes through an export from its beginning, packed or not.
@@ -183,7 +185,7 @@ type limitedReader struct {
 
 func (l *limitedReader) Read(p []byte) (int, error) {
 	if l.left <= 0 {
-		return 0, errTooLarge
+		return 0, ErrTooLarge
 	}
 	n, err := l.r.Read(p[:min(int64(len(p)), l.left)])
 	l.left -= int64(n)
@@ -280,30 +282,4 @@ func sameInstant(text string, at time.Time) bool {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	return err == nil && t.Equal(at)
-}
-
-// Gap is an export that is missing: a later one of the same log names it.
-type Gap struct {
-	LogID    string `json:"log_id"`
-	ExportID string `json:"export_id"`
-	Missing  string `json:"missing_export_id"`
-}
-
-// Gaps lists the exports that are missing from the chains of those taken in.
-func (s *Store) Gaps() ([]Gap, error) {
-	all, err := s.records.exports()
-	if err != nil {
-		return nil, err
-	}
-	here := map[string]bool{}
-	for _, e := range all {
-		here[e.ExportID] = true
-	}
-	gaps := []Gap{}
-	for _, e := range all {
-		if gap := (Gap{e.LogID, e.ExportID, e.Previous}); !e.Filtered && e.Previous != "" && !here[e.Previous] {
-			gaps = append(gaps, gap)
-		}
-	}
-	return gaps, nil
 }

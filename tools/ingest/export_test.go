@@ -22,8 +22,8 @@ func TestExportIsTakenInOnce(t *testing.T) {
 			if err != nil || done.Events != 2500 || done.ExportID != eventID(1) {
 				t.Fatalf("%s: %+v %v", name, done, err)
 			}
-			if i > 0 && !done.Again {
-				t.Errorf("%s: time %d is not recognised", name, i+1)
+			if i > 0 && (!done.Again || done.Stored != 0) {
+				t.Errorf("%s: time %d is not recognised: %+v", name, i+1, done)
 			}
 			r.restart()
 		}
@@ -124,6 +124,20 @@ func TestGapsInTheChainAreReported(t *testing.T) {
 	take(exportDocument(eventID(2), eventID(1), events(1, 2)))
 	if gaps, err := r.store.Gaps(); err != nil || len(gaps) != 0 {
 		t.Errorf("gaps are %+v %v", gaps, err)
+	}
+}
+
+func TestMissingPartsAreReported(t *testing.T) {
+	r := newReceiver(t).start()
+	for _, part := range []string{"3", "1"} {
+		doc := strings.Replace(exportDocument(eventID(1), "", events(0, 1)), `"part":1,"parts":1`, `"part":`+part+`,"parts":3`, 1)
+		if done, err := r.carry([]byte(doc)); err != nil || done.Again {
+			t.Fatalf("%+v %v", done, err)
+		}
+	}
+	gaps, err := r.store.Gaps()
+	if err != nil || len(gaps) != 1 || gaps[0].Missing != eventID(1) || gaps[0].Part != 2 {
+		t.Fatalf("gaps are %+v %v", gaps, err)
 	}
 }
 

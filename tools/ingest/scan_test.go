@@ -115,7 +115,7 @@ func FuzzBatch(f *testing.F) {
 		b, err := readBatch(doc)
 		if err != nil {
 			var v *schema.Violation
-			if !errors.As(err, &v) && !errors.Is(err, errTooLarge) {
+			if !errors.As(err, &v) && !errors.Is(err, ErrTooLarge) {
 				t.Fatalf("refused with %v", err)
 			}
 			return

@@ -124,6 +124,7 @@ func init() {
 		"caro":                   {"Local, private telemetry of the caro command line tool.", (*cli).addCaro},
 		"caro-telemetry-compact": {"Make the sealed segments of the log smaller, and apply its age limits.", (*cli).addCompact},
 		"caro-telemetry-export":  {"Write what the log holds to a file, for a site without a network; check such files.", (*cli).addExportProgram},
+		"caro-telemetry-ingest":  {"Receive telemetry: serve uploads, and take in files that are carried by hand.", (*cli).addIngest},
 		"caro-telemetry-inspect": {"Look into the log, or into files that came from one, and change nothing.", (*cli).addInspect},
 		"caro-telemetry-upload":  {"Upload what the log holds, for a cron job.", (*cli).addUpload},
 	}
