@@ -19,7 +19,7 @@ func (a *exportSummary) print(out *answer) {
 	row("File", fmt.Sprintf("%s, %s", a.Path, plural(a.SizeBytes, "byte")))
 	if a.Format == export.Document {
 		row("Export", fmt.Sprintf("%s, part %d of %d, made %s by Caro %s", *a.ExportID, a.Part, a.Parts, a.ExportedAt, a.CaroVersion))
-		row("Before it", orNone(deref(a.PreviousID)))
+		row("Before it", a.before())
 	}
 	row("Chosen", a.chosen())
 	row("Period", a.period())
@@ -123,9 +123,10 @@ func wrap(out *answer, prefix, text string) {
 	out.line(line)
 }
 
-func deref(s *string) string {
-	if s == nil {
-		return ""
+// before is the export before this one.
+func (a *exportSummary) before() string {
+	if a.PreviousID == nil {
+		return "none"
 	}
-	return *s
+	return *a.PreviousID
 }
