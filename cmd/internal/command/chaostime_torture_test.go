@@ -1,0 +1,7 @@
+//go:build torture
+
+package command
+
+import "time"
+
+const chaosTime = time.Minute
