@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -151,6 +152,9 @@ func (t statsTable) backends(m inspect.Metrics) {
 }
 
 func (t statsTable) errors(m inspect.Metrics) {
+	if !slices.ContainsFunc(m.Errors, func(e inspect.NamedRatio) bool { return e.Ratio.Numerator > 0 }) {
+		return
+	}
 	t.heading("%-30s %7s  %s", "Errors", "each", "in sessions")
 	for _, e := range m.Errors {
 		if value, known := e.Ratio.Value(); known && e.Ratio.Numerator > 0 {
@@ -187,7 +191,7 @@ func (t statsTable) groups(r *inspect.Report) {
 	for i, d := range r.By {
 		names[i] = string(d)
 	}
-	t.heading("%-30s %8s %8s %8s %8s %8s %8s %8s", "By "+strings.Join(names, ", "),
+	t.heading("%-30s %8s %8s %8s %8s %8s %8s %9s", "By "+strings.Join(names, ", "),
 		"Events", "Sessions", "Success", "Blocked", "Retries", "Ended", "First p50")
 	for _, g := range r.Groups {
 		values := make([]string, len(g.Values))
