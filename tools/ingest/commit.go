@@ -17,8 +17,8 @@ var (
 	ErrFull = errors.New("the receiver's log is full")
 	// ErrOtherContent means that an id came again with something else under it.
 	ErrOtherContent = errors.New("this id was used for something else")
-	// ErrBroken means that the disk failed to sync: nothing is taken until
-	// somebody has looked at it and restarted the receiver.
+	// ErrBroken means that the disk failed in a way that leaves nothing certain:
+	// nothing is taken until somebody has looked at it and restarted the receiver.
 	ErrBroken = errors.New("nothing is taken any more: look at the disk and restart")
 	// ErrClosed means that the receiver is ending.
 	ErrClosed = errors.New("the receiver is ending")
@@ -283,10 +283,11 @@ func (s *Store) keep(g *gathered) error {
 }
 
 // breakDown stops everything: after a failed sync nobody knows what is on the
-// disk, and asking again would get a yes that means nothing.
+// disk, and asking again would get a yes that means nothing; without an index
+// nobody knows what came before.
 func (s *Store) breakDown(err error) error {
 	s.broken = fmt.Errorf("%w: %w", ErrBroken, err)
-	s.o.Log.Error("a sync failed", "error", err.Error())
+	s.o.Log.Error("the disk does not work", "error", err.Error())
 	select {
 	case s.failed <- s.broken:
 	default:
@@ -332,5 +333,15 @@ func (s *Store) flush(least int) error {
 	if err != nil {
 		return err
 	}
-	return s.index.flush(s.o.Now(), segment)
+	return s.flushIndex(segment)
+}
+
+func (s *Store) flushIndex(segment uint64) error {
+	if err := s.index.flush(s.o.Now(), segment); err != nil {
+		return err
+	}
+	if err := s.index.remap(s.o.LockTimeout); err != nil {
+		return s.breakDown(err)
+	}
+	return nil
 }

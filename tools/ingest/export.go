@@ -20,7 +20,7 @@ import (
 
 const (
 	maxPieceBytes = 64 << 10 // of an export: its largest member that is no list of events
-	chunkEvents   = MaxEvents
+	chunkEvents   = 4 * MaxEvents
 	// maxRefusals is how many refused events of an export are named.
 	maxRefusals = 100
 	// maxRequestBytes bounds a request for deletion; 91 day ids take 1 KiB.

@@ -21,7 +21,8 @@ import (
 // from the log at the next start, so it may be removed while nobody serves. It
 // then no longer knows batches, whose events are duplicates one by one.
 type index struct {
-	db *bolt.DB
+	db   *bolt.DB
+	path string
 	// recent are events in the log that are not in the file yet.
 	recent map[id]struct{}
 }
@@ -37,7 +38,7 @@ var (
 
 // recentEvents is how many events are kept in memory before they are written, in
 // the order of their ids, which is what makes writing them fast.
-const recentEvents = 128 << 10
+const recentEvents = 32 << 10
 
 // stored is what is remembered of a batch.
 type stored struct {
@@ -60,7 +61,7 @@ func openIndex(path string, wait time.Duration) (*index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the index: %w", err)
 	}
-	return &index{db: db, recent: map[id]struct{}{}}, nil
+	return &index{db: db, path: path, recent: map[id]struct{}{}}, nil
 }
 
 // errNoDB means that a file is there and is no database.
@@ -76,6 +77,17 @@ func openDB(path string, wait time.Duration, buckets ...[]byte) (*bolt.DB, error
 		return nil, errNoDB
 	case err != nil:
 		return nil, err
+	}
+	have := func(tx *bolt.Tx) error {
+		for _, name := range buckets {
+			if tx.Bucket(name) == nil {
+				return errNoDB
+			}
+		}
+		return nil
+	}
+	if db.View(have) == nil {
+		return db, nil
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
 		for _, name := range buckets {
@@ -196,6 +208,27 @@ func (x *index) flush(now time.Time, segment uint64) error {
 		return fmt.Errorf("write the index: %w", err)
 	}
 	clear(x.recent)
+	return nil
+}
+
+// remapBytes is how large a file may be before its mapping is let go of after each
+// flush: pages that were looked at count as memory of this process until then.
+const remapBytes = 8 << 20
+
+// remap lets go of the pages that were looked at. Nobody else can get hold of the
+// file meanwhile: the records are locked first, and stay so.
+func (x *index) remap(wait time.Duration) error {
+	if info, err := os.Stat(x.path); err != nil || info.Size() < remapBytes {
+		return err
+	}
+	if err := x.db.Close(); err != nil {
+		return fmt.Errorf("close the index: %w", err)
+	}
+	db, err := openDB(x.path, wait, eventBucket)
+	if err != nil {
+		return fmt.Errorf("open the index again: %w", err)
+	}
+	x.db = db
 	return nil
 }
 

@@ -205,7 +205,7 @@ func (s *Store) recognise(line []byte, from uint64) error {
 	if len(s.index.recent) < recentEvents {
 		return nil
 	}
-	return s.index.flush(s.o.Now(), from)
+	return s.flushIndex(from)
 }
 
 // active is the number of the segment that is being written.

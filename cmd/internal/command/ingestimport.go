@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -16,8 +17,13 @@ import (
 	"caro.sh/telemetry/tools/ingest"
 )
 
-// importEraseWait is how long import waits for the end of an erasure.
-const importEraseWait = 10 * time.Minute
+const (
+	// importEraseWait is how long import waits for the end of an erasure.
+	importEraseWait = 10 * time.Minute
+	// importMemory is what its collector aims at: with the pages of the index that
+	// are mapped, import stays below 64 MiB however large the files are.
+	importMemory = 32 << 20
+)
 
 // importAnswer is the answer of import.
 type importAnswer struct {
@@ -48,6 +54,7 @@ func (c *cli) addImport(app *kingpin.Application) {
 }
 
 func (c *cli) importFiles(f ingestFlags, files []string) error {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(importMemory))
 	logger := slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	o := f.storeOptions(c, logger)
 	o.EraseWait = importEraseWait
