@@ -188,7 +188,9 @@ func (c *chaos) append(writer, i int) {
 
 func (c *chaos) tool(program string, args ...string) { _, _ = c.run(nil, program, args...) }
 
-func (c *chaos) export(i int) string { return filepath.Join(c.home, fmt.Sprintf("export-%d.json.gz", i)) }
+func (c *chaos) export(i int) string {
+	return filepath.Join(c.home, fmt.Sprintf("export-%d.json.gz", i))
+}
 
 // kill ends somebody every few milliseconds.
 func (c *chaos) kill(stop <-chan struct{}) {
