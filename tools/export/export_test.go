@@ -63,7 +63,7 @@ func quickDir(t testing.TB) string {
 func logOf(t testing.TB, sealed int, lines []schema.Line) (dir string) {
 	t.Helper()
 	dir = filepath.Join(quickDir(t), "log")
-	l, err := eventlog.Open(dir, &eventlog.Options{Now: clock})
+	l, err := eventlog.Open(dir, &eventlog.Options{Now: clock, MaxBytes: 32 * eventlog.MB})
 	if err != nil {
 		t.Fatal(err)
 	}
