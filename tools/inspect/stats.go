@@ -260,7 +260,7 @@ func (c *counter) report() *Report {
 			c.group(day.keep(c.o.By)).session(s, at)
 		}
 	}
-	r := &Report{Tally: c.tally, By: slices.Clone(c.o.By), Total: c.total.metrics(c.texts.list), Groups: []Group{}}
+	r := &Report{Tally: c.tally, By: append([]Dimension{}, c.o.By...), Total: c.total.metrics(c.texts.list), Groups: []Group{}}
 	if c.tally.Events > 0 {
 		r.First, r.Last = time.UnixMilli(c.first).UTC(), time.UnixMilli(c.last).UTC()
 	}
