@@ -110,15 +110,14 @@ func (p *pipeline[R]) read(ctx context.Context, in *Input, s *eventlog.Snapshot)
 		return err
 	}
 	for e, err := range in.lines(ctx, s) {
-		var damaged *eventlog.DamageError
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.As(err, &damaged):
+		case err != nil && !isDamage(err):
+			return err
+		case err != nil:
 			j.damage = append(j.damage, err)
 			continue
-		case err != nil:
-			return err
 		}
 		if j.full(e) || len(j.damage) > 0 {
 			p.send(j)
@@ -130,6 +129,11 @@ func (p *pipeline[R]) read(ctx context.Context, in *Input, s *eventlog.Snapshot)
 	}
 	p.send(j)
 	return ctx.Err()
+}
+
+func isDamage(err error) bool {
+	var damaged *eventlog.DamageError
+	return errors.As(err, &damaged)
 }
 
 // fresh waits for a job that nobody needs any more.

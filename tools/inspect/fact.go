@@ -85,12 +85,13 @@ type reader struct {
 func (r *reader) read(l schema.Line) fact {
 	f := fact{event: kindOf(l.Name()), at: l.Timestamp().UnixMilli(), retries: -1}
 	m := membersOf(l.Bytes())
-	for {
+	for done := false; !done; {
 		name, value, ok := m.next()
 		if !ok {
 			return f
 		}
 		switch string(name) {
+		case "event", "timestamp":
 		case "session_id":
 			f.session, f.run = hexadecimal(unquoted(value)), r.hash(value)
 		case "event_id":
@@ -98,32 +99,35 @@ func (r *reader) read(l schema.Line) fact {
 		case "generation_id":
 			f.generation = r.hash(value)
 		default:
-			r.own(&f, name, value)
+			done = r.own(&f, name, value)
 		}
 	}
+	return f
 }
 
 func (r *reader) hash(value []byte) uint64 { return max(1, maphash.Bytes(r.seed, value)) }
 
-// own reads a member that not all events have.
-func (r *reader) own(f *fact, name, value []byte) {
+// own reads a member that not all events have, and reports whether nothing that is
+// counted follows it in canonical order.
+func (r *reader) own(f *fact, name, value []byte) (done bool) {
 	switch f.event {
 	case sessionStart:
-		r.start(f, name, value)
+		return r.start(f, name, value)
 	case sessionEnd:
-		end(f, name, value)
+		return end(f, name, value)
 	case commandGenerated:
 		r.generated(f, name, value)
 	case commandExecuted:
-		executed(f, name, value)
+		return executed(f, name, value)
 	case safetyTriggered:
 		triggered(f, name, value)
 	case errorOccurred:
 		occurred(f, name, value)
 	}
+	return false
 }
 
-func (r *reader) start(f *fact, name, value []byte) {
+func (r *reader) start(f *fact, name, value []byte) (done bool) {
 	switch string(name) {
 	case "caro_version":
 		f.text = r.number(unquoted(value))
@@ -133,18 +137,22 @@ func (r *reader) start(f *fact, name, value []byte) {
 		f.shell = shellWords.of(memberOf(value, "shell"))
 	case "backend_config":
 		f.backend = backendWords.of(memberOf(value, "primary"))
+		return true
 	}
+	return false
 }
 
-func end(f *fact, name, value []byte) {
+func end(f *fact, name, value []byte) (done bool) {
 	switch string(name) {
 	case "commands_generated":
 		f.amount = integer(value)
-	case "retries":
-		f.retries = int64(integer(value))
 	case "exit_reason":
 		f.word = reasonWords.of(value)
+	case "retries":
+		f.retries = int64(integer(value))
+		return true
 	}
+	return false
 }
 
 func (r *reader) generated(f *fact, name, value []byte) {
@@ -162,13 +170,15 @@ func (r *reader) generated(f *fact, name, value []byte) {
 
 // executed says yes where a command was carried out as it was generated. The mode
 // comes first in a canonical line.
-func executed(f *fact, name, value []byte) {
+func executed(f *fact, name, value []byte) (done bool) {
 	switch string(name) {
 	case "execution_mode":
 		f.yes = string(unquoted(value)) != string(schema.ExecutionDryRun)
 	case "modified_before_execution":
 		f.yes = f.yes && string(value) == "false"
+		return true
 	}
+	return false
 }
 
 func triggered(f *fact, name, value []byte) {
