@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -134,6 +136,52 @@ func idsOfLog(t *testing.T, dir string) map[string]int {
 		ids[event.ID]++
 	}
 	return ids
+}
+
+// A file that is replaced is good at any moment, with what stands beside it.
+func TestReplacedFileIsGoodWhateverCallFails(t *testing.T) {
+	dir := logOf(t, 0, sessions(t)[:5])
+	for n, more := 1, true; more; n++ {
+		o := to(filepath.Join(quickDir(t), "x.json.gz"))
+		run(t, dir, o)
+		more = false
+		o.Force, o.ID = true, "019aafc2-1d5b-7c3e-9a41-6b0f2e8d7c99"
+		o.Log.FS = faultfs.New(vfs.Disk, func(op faultfs.Op) faultfs.Outcome {
+			more = more || op.N == n
+			return faultfs.Outcome{Crash: op.N == n}
+		})
+		_, _ = Run(t.Context(), dir, o)
+		if _, err := CheckFile(t.Context(), o.File, nil); err != nil {
+			t.Errorf("call %d: %v", n, err)
+		}
+	}
+}
+
+// Whoever takes a name at the last moment keeps it.
+func TestNameTakenAtTheLastMomentIsNotReplaced(t *testing.T) {
+	dir := logOf(t, 0, sessions(t)[:5])
+	place := quickDir(t)
+	named := to(filepath.Join(place, "x.json.gz"))
+	unnamed := to(place + "/")
+	for _, o := range []Options{named, unnamed} {
+		taken := ""
+		o.Log.FS = faultfs.New(vfs.Disk, func(op faultfs.Op) faultfs.Outcome {
+			if op.Kind == "renamenew" && taken == "" {
+				taken = filepath.Join(place, op.Name)
+				if err := os.WriteFile(taken, []byte("mine"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return faultfs.Outcome{}
+		})
+		r, err := Run(t.Context(), dir, o)
+		if string(read(t, taken)) != "mine" {
+			t.Errorf("%s was replaced", taken)
+		}
+		if o.File != "" && !errors.Is(err, fs.ErrExist) || o.File == "" && (err != nil || r.Files[0].Path == taken) {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
 }
 
 // A file that cannot be read back as it was written clears nothing.
