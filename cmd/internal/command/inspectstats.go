@@ -54,7 +54,7 @@ func (c *cli) stats(f statsFlags) error {
 		return err
 	}
 	// Most of the memory is one table that holds no pointers, and looking at it often
-	// costs little: a gigabyte of events is counted in less than 64 MiB.
+	// costs little: a gigabyte of events is counted in about 64 MiB.
 	defer debug.SetGCPercent(debug.SetGCPercent(countingGC))
 	var r *inspect.Report
 	err = c.watched("counting", &in, func(ctx context.Context) (err error) {

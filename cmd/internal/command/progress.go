@@ -33,12 +33,14 @@ func (p *progress) at(done, total int64) {
 		return
 	}
 	if p.bar == nil {
-		if total <= 0 {
+		known := total > 0
+		if !known {
 			total = -1
 		}
+		// No speed and no time left: the bar begins too late to know them.
 		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.c.Stderr),
-			progressbar.OptionSetDescription(p.what), progressbar.OptionShowBytes(true),
-			progressbar.OptionThrottle(progressAfter/10), progressbar.OptionClearOnFinish())
+			progressbar.OptionSetDescription(p.what), progressbar.OptionShowBytes(!known),
+			progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionThrottle(progressAfter/10), progressbar.OptionClearOnFinish())
 	}
 	_ = p.bar.Set64(done) // a bar that cannot be drawn is no trouble
 }
