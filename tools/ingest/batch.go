@@ -110,14 +110,18 @@ func readBatch(body []byte) (*batch, error) {
 	return b, b.identify(b.id, 0)
 }
 
-// reportOf takes the losses out of a checked document.
+// reportOf takes the losses out of a checked document; nil where a log has none to
+// speak of, and therefore no name yet.
 func reportOf(e *envelope, clock string, losses []byte) (*report, error) {
 	at, err := time.Parse(time.RFC3339, e.text(clock))
 	if err != nil {
 		return nil, &schema.Violation{Category: schema.SchemaRule, Pointer: "/" + clock, Rule: "format"}
 	}
 	values, _ := e.values["losses"].(map[string]any)
-	logID, _ := values["log_id"].(string)
+	logID, named := values["log_id"].(string)
+	if !named {
+		return nil, nil
+	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, losses); err != nil {
 		return nil, malformed("/losses", ruleJSON)

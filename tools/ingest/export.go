@@ -265,9 +265,13 @@ func (c *exportCheck) finish(now time.Time) (*exported, *report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	logID := ""
+	if r != nil {
+		logID = r.LogID
+	}
 	return &exported{
 		ExportID: e.text("export_id"), Part: e.number("part"), Parts: e.number("parts"), Previous: e.text("previous_export_id"),
-		Filtered: e.values["filter"] != nil, LogID: r.LogID, Checksum: e.text("checksum"), Events: c.events,
+		Filtered: e.values["filter"] != nil, LogID: logID, Checksum: e.text("checksum"), Events: c.events,
 		ExportedAt: e.text("exported_at"), ReceivedAt: now.UTC(),
 	}, r, nil
 }

@@ -34,6 +34,10 @@ func TestExportIsTakenInOnce(t *testing.T) {
 	if _, err := r.carry(zipped(exportDocument(eventID(1), "", events(0, 3)))); !errors.Is(err, ErrOtherContent) {
 		t.Errorf("the same id with other content: %v", err)
 	}
+	nameless := strings.Replace(exportDocument(eventID(3), "", events(2500, 2501)), losses, "{}", 1)
+	if done, err := r.carry(zipped(nameless)); err != nil || done.Stored != 1 {
+		t.Errorf("an export of a log without a name: %+v %v", done, err)
+	}
 	if done, err := r.carry(zipped(exportDocument(eventID(2), "", nil))); err != nil || done.Events != 0 {
 		t.Errorf("an export without events: %+v %v", done, err)
 	}

@@ -120,7 +120,7 @@ func FuzzBatch(f *testing.F) {
 			}
 			return
 		}
-		if len(b.keys) != len(b.lines) || len(b.days) != len(b.lines) || b.events() > MaxEvents || b.events() == 0 || b.report == nil {
+		if len(b.keys) != len(b.lines) || len(b.days) != len(b.lines) || b.events() > MaxEvents || b.events() == 0 {
 			t.Fatalf("%d lines, %d keys, %d events", len(b.lines), len(b.keys), b.events())
 		}
 		for _, line := range b.lines {
