@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 )
 
@@ -54,7 +55,10 @@ func (c *Claim) read(number uint64) ([]byte, error) {
 	}
 	content := raw
 	if state == Compacted {
-		content, err = expand(bytes.NewReader(raw))
+		var src io.Reader
+		if src, err = expand(bytes.NewReader(raw)); err == nil {
+			content, err = io.ReadAll(src)
+		}
 	} else if len(raw) > maxSegment {
 		err = fmt.Errorf("it has more than %d bytes", maxSegment)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/pierrec/lz4/v4"
 
@@ -34,18 +35,23 @@ func openSegment(disk vfs.FS, name string, state State) (io.ReadCloser, error) {
 	if state != Compacted {
 		return f, nil
 	}
-	content, err := expand(f)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, err
+	src, err := expand(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
-	return io.NopCloser(bytes.NewReader(content)), nil
+	return struct {
+		io.Reader
+		io.Closer
+	}{src, f}, nil
 }
 
-// expand reads one or more LZ4 frames. The library takes an empty file for a
-// valid stream; here it is a truncated one.
-func expand(f io.Reader) ([]byte, error) {
-	var content bytes.Buffer
-	n, err := content.ReadFrom(io.LimitReader(lz4.NewReader(f), maxSegment+1))
+// expand reads one or more LZ4 frames twice: once to their checksums, and again
+// for whoever wants the content, so that no line comes out of a damaged frame and
+// none of it is held in memory. The library takes an empty file for a valid
+// stream; here it is a truncated one.
+func expand(f io.ReaderAt) (io.Reader, error) {
+	again := func() io.Reader { return lz4.NewReader(io.NewSectionReader(f, 0, math.MaxInt64)) }
+	n, err := io.Copy(io.Discard, io.LimitReader(again(), maxSegment+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("damaged LZ4 frame: %w", err)
@@ -54,7 +60,7 @@ func expand(f io.Reader) ([]byte, error) {
 	case n > maxSegment:
 		return nil, fmt.Errorf("LZ4 frame expands to more than %d bytes", maxSegment)
 	}
-	return content.Bytes(), nil
+	return again(), nil
 }
 
 // lineReader cuts a stream into lines in one fixed buffer.

@@ -3,6 +3,7 @@ package eventlog
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -98,7 +99,11 @@ func nothingLeft(segment int) func(*testing.T, string) string {
 			}
 			text := read(t, filepath.Join(dir, name))
 			if strings.HasSuffix(name, lz4Suffix) {
-				content, err := expand(strings.NewReader(text))
+				src, err := expand(strings.NewReader(text))
+				if err != nil {
+					t.Fatal(err)
+				}
+				content, err := io.ReadAll(src)
 				if err != nil {
 					t.Fatal(err)
 				}
