@@ -115,7 +115,7 @@ func lossRows(l eventlog.Losses) []string {
 	}
 	say(l.Evicted, "removed to keep to the size cap")
 	say(l.Expired, "removed for their age")
-	say(l.Cleared, "cleared by the user")
+	say(l.Cleared, "cleared, by hand or after an export")
 	say(l.QueueFull, "not recorded: the queue was full")
 	say(l.LockTimeout, "not recorded: the log was locked")
 	say(l.IOError, "not recorded: the disk did not take them")
