@@ -74,6 +74,9 @@ func TestDeletionIsFinal(t *testing.T) {
 	if onDisk(t, r.dir, `"session_id":"`+otherDay) {
 		t.Error("deleted events are in a file")
 	}
+	if r.knows(gone[0]) || !r.knows(kept[0]) {
+		t.Error("the index has the id of a deleted event, or not that of another")
+	}
 	for range 2 { // and stay away, whatever brings them
 		r.post("/v1/events", document(append(gone[:10:10], kept[:5]...))).want(t, 200, 15, 0)
 		export := exportDocument(eventID(9), "", gone[20:30])
@@ -93,6 +96,25 @@ func TestDeletionIsFinal(t *testing.T) {
 	if a := r.post("/v1/deletion-requests", deletionRequest(otherDay)); a.Status != 422 {
 		t.Errorf("another request under the same id: %d %s", a.Status, a.Raw)
 	}
+}
+
+// knows reports whether an event's id is in the index.
+func (r *receiver) knows(line string) (known bool) {
+	r.t.Helper()
+	_, err := r.store.submit(context.Background(), job{do: func() error {
+		look, err := r.store.index.look()
+		if err != nil {
+			return err
+		}
+		defer look.close()
+		key, _, _ := idsOf([]byte(line))
+		known = look.hasEvent(key)
+		return nil
+	}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return known
 }
 
 // A receiver that dies between a request and its end goes on where it was.
@@ -140,6 +162,9 @@ func TestDayIDsAreRememberedForTheRetention(t *testing.T) {
 		t.Fatalf("answered %d", a.Status)
 	}
 	r.clock.advance(89 * 24 * time.Hour)
+	if err := r.store.Tend(context.Background()); err != nil {
+		t.Fatal(err)
+	}
 	r.restart()
 	r.post("/v1/events", document([]string{event(1, otherDay)})).want(t, 200, 1, 0)
 	r.holds()

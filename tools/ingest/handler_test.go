@@ -12,9 +12,11 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"caro.sh/telemetry/eventlog"
 	"caro.sh/telemetry/eventlog/vfs"
 	"caro.sh/telemetry/eventlog/vfs/faultfs"
 )
@@ -210,6 +212,41 @@ func TestFailedSyncIsNotAcknowledged(t *testing.T) {
 	r.post("/v1/events", document(events(1, 2))).want(t, 200, 1, 0)
 }
 
+// What was appended and could not be synced at once is synced before the batch is
+// acknowledged when it comes again, and before a new receiver goes by it.
+func TestDuplicatesAreSyncedBeforeTheyAreAcknowledged(t *testing.T) {
+	r := newReceiver(t)
+	var locks, fail, syncs atomic.Int64
+	r.options.NoSync = false
+	r.options.FS = faultfs.New(vfs.Disk, func(op faultfs.Op) faultfs.Outcome {
+		switch {
+		case op.Kind == "sync" && strings.HasSuffix(op.Name, "events.ndjson"):
+			syncs.Add(1)
+		case op.Kind == "lock" && locks.Add(1) == fail.Load():
+			return faultfs.Outcome{Err: eventlog.ErrLocked}
+		}
+		return faultfs.Outcome{}
+	})
+	r.start()
+	r.post("/v1/events", document(events(0, 1))).want(t, 200, 1, 0)
+	fail.Store(locks.Load() + 2) // the append's lock, then the sync's
+	before := syncs.Load()
+	r.post("/v1/events", document(events(1, 2))).want(t, 429, 0, 0)
+	if syncs.Load() != before {
+		t.Fatal("the sync did not fail")
+	}
+	r.post("/v1/events", document(events(1, 2))).want(t, 200, 1, 0)
+	if syncs.Load() == before {
+		t.Error("acknowledged without a sync")
+	}
+	r.holds(events(0, 2))
+	before = syncs.Load()
+	r.restart()
+	if syncs.Load() == before {
+		t.Error("a new receiver took lines into its index that are not synced")
+	}
+}
+
 // served runs the receiver on loopback for one test.
 func (r *receiver) served(o ServeOptions) (url string, metrics string) {
 	r.t.Helper()
@@ -366,6 +403,9 @@ func TestLogsAndAnswersSayNothingOfEventsOrClients(t *testing.T) {
 	shown, _ := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
 	http.DefaultClient.CloseIdleConnections()
+	if to := r.store.server(nil, ServeOptions{}).ErrorLog.Writer(); to != io.Discard {
+		t.Error("net/http's own messages, which name clients, go somewhere")
+	}
 	lock.Lock()
 	defer lock.Unlock()
 	if !strings.Contains(said.String(), `"route":"events"`) {
