@@ -153,6 +153,13 @@ func (s *Store) open() (err error) {
 	return nil
 }
 
+// IsStore reports whether dir is a receiver's: then how much is kept there, and
+// for how long, is the receiver's business alone.
+func IsStore(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, stateDir))
+	return err == nil && info.IsDir()
+}
+
 func (s *Store) path(name string) string { return filepath.Join(s.dir, stateDir, name) }
 
 // sweepSpool removes uploads that a dead receiver left.

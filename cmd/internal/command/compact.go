@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/alecthomas/kingpin/v2"
 
 	"caro.sh/telemetry/eventlog"
 	"caro.sh/telemetry/eventlog/settings"
 	"caro.sh/telemetry/tools/compact"
+	"caro.sh/telemetry/tools/ingest"
 )
 
 // compactFlags are the flags of caro-telemetry-compact.
@@ -53,7 +55,7 @@ func (c *cli) compact(f compactFlags) error {
 	if err != nil {
 		return err
 	}
-	result, err := compact.Run(context.Background(), dir, c.compactOptions(s, f))
+	result, err := compact.Run(context.Background(), dir, c.compactOptions(s, f, dir))
 	a := compactAnswer{
 		Dir: dir, DryRun: f.dryRun, Level: f.level, Segments: result.Segments,
 		BytesBefore: result.Before, BytesAfter: result.After, BytesSaved: result.Saved(),
@@ -80,13 +82,16 @@ func (c *cli) compact(f compactFlags) error {
 	return out.end(logError(err, dir, false))
 }
 
-func (c *cli) compactOptions(s settings.Settings, f compactFlags) compact.Options {
+func (c *cli) compactOptions(s settings.Settings, f compactFlags, dir string) compact.Options {
 	o := compact.Options{
 		Log:   eventlog.Options{MaxBytes: s.MaxBytes, LockTimeout: toolTimeout, Now: c.Now},
 		Level: levels[f.level], DryRun: f.dryRun, OptedOut: s.FileSaysOff,
 	}
 	if s.AirGapped {
 		o.Log.KeepUnsent = -1
+	}
+	if ingest.IsStore(dir) { // the receiver itself knows how much to keep, and how long; nobody here opted out
+		o.Log.MaxBytes, o.Log.KeepUnsent, o.OptedOut = math.MaxInt64/2, -1, false
 	}
 	if f.verbose {
 		o.Progress = func(seg compact.Segment) {
