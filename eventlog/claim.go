@@ -13,13 +13,15 @@ import (
 //
 // Batches are taken with Next and ended with Finish, Hold or Later, one after
 // the other. A process may die anywhere: the next one's first batch is then the
-// one that was in flight, byte for byte.
+// one that was in flight, byte for byte. The end of one batch may be written down
+// together with the beginning of the next.
 type Claim struct {
 	log     *Log
 	lock    io.Closer
 	state   *uploadState
 	damage  []error
 	current segmentContent
+	unsaved bool // the state is ahead of upload.json
 }
 
 // segmentContent is the segment that batches are being taken from.
@@ -44,8 +46,14 @@ func (l *Log) Claim() (*Claim, error) {
 	return c, nil
 }
 
-// Close lets the next uploader in.
-func (c *Claim) Close() error { return c.lock.Close() }
+// Close writes down what Finish has left to be, and lets the next uploader in.
+func (c *Claim) Close() error {
+	var err error
+	if c.unsaved {
+		err = c.change(func(*uploadState) {})
+	}
+	return errors.Join(err, c.lock.Close())
+}
 
 // Schedule is when uploads went and may go.
 func (c *Claim) Schedule() Schedule { return c.state.Schedule }
@@ -81,14 +89,16 @@ func (c *Claim) open() error {
 // Next returns the batch that was in flight, or the next one, nil at the end of
 // what is sealed. It is on disk as in flight before it is returned. Whatever is
 // below the floor by then is left out. A segment that is damaged is reported, left
-// where it is and passed over.
-func (c *Claim) Next(most Limits) (*Batch, error) {
+// where it is and passed over. Where the batch is the one that Ahead has cut
+// already, that one is returned; without any, ahead is nil.
+func (c *Claim) Next(most Limits, ahead *Batch) (*Batch, error) {
 	for {
-		b, err := c.peek(most)
+		b, err := c.peek(most, ahead)
 		if err == nil && b != nil {
 			err = c.begin(b)
 		}
 		if errors.Is(err, ErrGone) {
+			ahead = nil
 			continue // removed, or fenced off, while it was read: look again
 		}
 		if err != nil {
@@ -98,8 +108,18 @@ func (c *Claim) Next(most Limits) (*Batch, error) {
 	}
 }
 
+// Ahead cuts what will be the next batch if this one ends with a Finish, nil where
+// its segment has no more. It may be called in another goroutine, as long as that
+// is over before any other method is called.
+func (c *Claim) Ahead(b *Batch, most Limits) *Batch {
+	if b.to.Segment != c.current.number || b.to.Offset >= int64(len(c.current.bytes)) {
+		return nil
+	}
+	return cut(c.current.bytes, b.to, int64(len(c.current.bytes)), most)
+}
+
 // peek cuts the next batch without changing anything but what it found damaged.
-func (c *Claim) peek(most Limits) (*Batch, error) {
+func (c *Claim) peek(most Limits, ahead *Batch) (*Batch, error) {
 	if f := c.state.InFlight; f != nil {
 		content, err := c.read(f.From.Segment)
 		if err == nil {
@@ -128,6 +148,9 @@ func (c *Claim) peek(most Limits) (*Batch, error) {
 		if err != nil {
 			return nil, err
 		}
+		if ahead != nil && ahead.from == at {
+			return ahead, nil
+		}
 		if at.Offset > int64(len(content)) {
 			at.Offset = int64(len(content)) // somebody rewrote the segment
 		}
@@ -150,7 +173,7 @@ func (c *Claim) begin(b *Batch) error {
 	}
 	if c.stale(b, m, ls) {
 		c.current = segmentContent{}
-		if err := l.saveUpload(c.state); err != nil {
+		if err := c.save(); err != nil {
 			return err
 		}
 		return ErrGone
@@ -167,7 +190,14 @@ func (c *Claim) begin(b *Batch) error {
 		return err
 	}
 	c.state.InFlight = b.flight()
-	return l.saveUpload(c.state)
+	return c.save()
+}
+
+// save writes the state down.
+func (c *Claim) save() error {
+	err := c.log.saveUpload(c.state)
+	c.unsaved = c.unsaved && err != nil
+	return err
 }
 
 // stale reports whether a batch may not be sent any more, and takes that into
@@ -234,7 +264,7 @@ func (c *Claim) change(edit func(*uploadState)) error {
 	if err == nil {
 		defer unlock()
 		edit(c.state)
-		err = c.log.saveUpload(c.state)
+		err = c.save()
 	}
 	if err != nil {
 		return fmt.Errorf("remember the upload: %w", err)

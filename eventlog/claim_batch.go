@@ -74,6 +74,7 @@ func BatchID(lines []schema.Line) string {
 func cut(content []byte, from place, until int64, most Limits) *Batch {
 	b := &Batch{from: from, to: from}
 	size := 0
+	var parser schema.Parser
 	for at := from.Offset; at < until; {
 		end := until
 		if i := bytes.IndexByte(content[at:until], '\n'); i >= 0 {
@@ -81,7 +82,7 @@ func cut(content []byte, from place, until int64, most Limits) *Batch {
 		}
 		raw := bytes.TrimSuffix(content[at:end], []byte{'\n'})
 		if !isBlank(raw) {
-			r, line := check(raw, at, len(b.Lines))
+			r, line := check(&parser, raw, at, len(b.Lines))
 			if r.broken == nil {
 				if size += line.Len() + 1; len(b.Lines) == most.Events || size > most.Bytes {
 					break
@@ -101,8 +102,8 @@ func cut(content []byte, from place, until int64, most Limits) *Batch {
 	return b
 }
 
-func check(raw []byte, at int64, event int) (row, schema.Line) {
-	line, err := schema.Parse(raw)
+func check(parser *schema.Parser, raw []byte, at int64, event int) (row, schema.Line) {
+	line, err := parser.Parse(raw)
 	r := row{raw: raw, offset: at, event: event}
 	if err == nil {
 		return r, line

@@ -44,6 +44,13 @@ func (c *Claim) Finish(b *Batch, v Verdict) error {
 
 func (c *Claim) finish(b *Batch, v Verdict) error {
 	l := c.log
+	if b.plain(v) {
+		// A place in the middle of a segment is all there is to remember: that can
+		// wait for the next batch. Until then it is the batch in flight.
+		c.settle(b, v, 0)
+		c.unsaved = true
+		return nil
+	}
 	unlock, err := l.lock()
 	if err != nil {
 		return err
@@ -57,11 +64,17 @@ func (c *Claim) finish(b *Batch, v Verdict) error {
 		return err
 	}
 	c.settle(b, v, m.Floor)
-	if err := l.saveUpload(c.state); err != nil {
+	if err := c.save(); err != nil {
 		return err
 	}
 	m.upload = c.state
 	return l.shelveCounted(m, ls)
+}
+
+// plain reports whether every line of a batch was taken, and more of its segment
+// is left.
+func (b *Batch) plain(v Verdict) bool {
+	return b.Bad() == 0 && v.Rejected == 0 && len(v.Refused) == 0 && b.to.Segment == b.from.Segment
 }
 
 // count copies and counts what was not sent and what was refused, once however

@@ -10,13 +10,16 @@ import (
 
 // start is where the next batch begins.
 func (c *Claim) start() (place, bool, error) {
-	ls, err := list(c.log.fs, c.log.dir)
-	if err != nil {
-		return place{}, false, err
-	}
 	at := c.state.Position
 	if c.state.Held != nil {
 		at = c.state.Held.To
+	}
+	if _, skipped := c.state.skipOf(at.Segment); !skipped && at.Segment == c.current.number && at.Offset < int64(len(c.current.bytes)) {
+		return at, true, nil // whether it is still there shows when the batch begins
+	}
+	ls, err := list(c.log.fs, c.log.dir)
+	if err != nil {
+		return place{}, false, err
 	}
 	for _, number := range ls.numbers() {
 		if _, skipped := c.state.skipOf(number); skipped || number < at.Segment {
@@ -79,5 +82,5 @@ func (c *Claim) pass(at place, damage error) error {
 	}
 	defer unlock()
 	c.state.Skipped = append(c.state.Skipped, skip{place: at})
-	return c.log.saveUpload(c.state)
+	return c.save()
 }

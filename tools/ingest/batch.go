@@ -77,6 +77,7 @@ func readBatch(body []byte) (*batch, error) {
 	e := newEnvelope(batchSchema())
 	digest := sha256.New()
 	var losses []byte
+	var parser schema.Parser
 	err := scanBytes(body).walk(func(name string, text []byte) error {
 		if name == "losses" {
 			losses = append(losses, text...)
@@ -88,7 +89,7 @@ func readBatch(body []byte) (*batch, error) {
 		}
 		digest.Write(text)
 		digest.Write([]byte{'\n'})
-		if line, err := schema.Parse(text); err != nil {
+		if line, err := parser.Parse(text); err != nil {
 			b.refusals = append(b.refusals, refusalOf(b.events(), err))
 		} else {
 			b.lines = append(b.lines, line)

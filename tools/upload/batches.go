@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"caro.sh/telemetry/eventlog"
@@ -44,6 +45,7 @@ func (r *runner) mustWait(until time.Time, serverAsked bool) bool {
 
 // batches sends until nothing is left or something stops it.
 func (r *runner) batches(ctx context.Context) error {
+	var next ahead
 	for r.o.MaxBatches == 0 || r.result.Batches < r.o.MaxBatches {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -52,19 +54,37 @@ func (r *runner) batches(ctx context.Context) error {
 			r.result.Reason = why
 			return nil
 		}
-		b, err := r.claim.Next(limits())
+		b, err := r.claim.Next(limits(), next.batch)
 		if err != nil {
 			return err
 		}
 		if b == nil {
 			return r.finished()
 		}
-		if stop, err := r.batch(ctx, b); stop || err != nil {
+		if stop, err := r.batch(ctx, b, &next); stop || err != nil {
 			return err
 		}
 	}
 	r.result.Reason = Limit
 	return nil
+}
+
+// ahead is the batch that will probably be next, and its events packed.
+type ahead struct {
+	batch  *eventlog.Batch
+	parcel *parcel
+}
+
+// lookAhead makes the next batch ready while this one is on its way. The claim may
+// not be used before wait has been called.
+func (r *runner) lookAhead(b *eventlog.Batch, next *ahead) (wait func()) {
+	var ready sync.WaitGroup
+	ready.Go(func() {
+		if next.batch = r.claim.Ahead(b, limits()); next.batch != nil && len(next.batch.Lines) > 0 {
+			next.parcel = wrap(next.batch.Lines)
+		}
+	})
+	return ready.Wait
 }
 
 // finished ends a run that has sent everything.
@@ -99,14 +119,21 @@ func wholeRefusal(b *eventlog.Batch, status int) eventlog.Verdict {
 	return v
 }
 
-// batch sends one batch and writes down what became of it.
-func (r *runner) batch(ctx context.Context, b *eventlog.Batch) (stop bool, err error) {
+// batch sends one batch and writes down what became of it. If it was the one that
+// was made ready, its parcel is in next, where then the one after it is.
+func (r *runner) batch(ctx context.Context, b *eventlog.Batch, next *ahead) (stop bool, err error) {
+	d := delivery{r: r, b: b}
+	if next.batch == b {
+		d.wrapped = next.parcel
+	}
+	*next = ahead{}
 	if len(b.Lines) == 0 {
 		r.result.Broken += int64(b.Bad())
 		return false, r.claim.Finish(b, eventlog.Verdict{})
 	}
-	d := delivery{r: r, b: b}
+	wait := r.lookAhead(b, next)
 	d.part(ctx, 0, len(b.Lines))
+	wait()
 	r.note(b, &d)
 	switch {
 	case d.forbidden != "":
@@ -214,7 +241,8 @@ func (r *runner) note(b *eventlog.Batch, d *delivery) {
 type delivery struct {
 	r         *runner
 	b         *eventlog.Batch
-	first     answer // to the whole batch
+	wrapped   *parcel // all events, nil once it was used
+	first     answer  // to the whole batch
 	asked     bool
 	bytes     int
 	accepted  int64
@@ -235,14 +263,14 @@ func (d *delivery) part(ctx context.Context, from, to int) {
 		return
 	}
 	lines := d.b.Lines[from:to]
-	body := Body(d.b, lines)
-	id := d.b.ID
-	if len(lines) != len(d.b.Lines) {
-		id = eventlog.BatchID(lines)
+	p := d.wrapped
+	if d.wrapped = nil; p == nil {
+		p = wrap(lines)
 	}
-	a := d.r.post(ctx, d.r.o.Endpoint, id, body, len(lines))
+	p.seal(rest(d.b, lines))
+	a := d.r.post(ctx, d.r.o.Endpoint, partID(d.b, lines), p, len(lines))
 	if !d.asked {
-		d.first, d.bytes, d.asked = a, len(body), true
+		d.first, d.bytes, d.asked = a, p.bytes, true
 	}
 	switch {
 	case a.kind == taken:

@@ -157,7 +157,9 @@ func (r *runner) deliver(ctx context.Context, d eventlog.Deletion) error {
 	if err != nil {
 		return err
 	}
-	a := r.post(ctx, to, d.RequestID, body, -1)
+	p := newParcel()
+	p.seal(string(body))
+	a := r.post(ctx, to, d.RequestID, p, -1)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
