@@ -40,6 +40,7 @@ func (c *Claim) read(number uint64) ([]byte, error) {
 	if c.current.number == number {
 		return c.current.bytes, nil
 	}
+	c.current = segmentContent{} // two at a time would be much memory
 	l := c.log
 	ls, err := list(l.fs, l.dir)
 	if err != nil {

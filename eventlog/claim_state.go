@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,13 +108,21 @@ func (u *uploadState) sound() bool {
 	return ok
 }
 
+// readSmall reads a file that is expected to stay as long as it is, up to most
+// bytes.
 func readSmall(disk vfs.FS, name string, most int64) ([]byte, error) {
 	f, err := disk.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, most))
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	content := bytes.NewBuffer(make([]byte, 0, min(info.Size(), most)+bytes.MinRead))
+	_, err = content.ReadFrom(io.LimitReader(f, most))
+	return content.Bytes(), err
 }
 
 // loadUpload is readUpload for whoever holds the lock and is not the uploader:

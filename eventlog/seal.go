@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
+	"sync"
 )
 
 // sealLocked turns the active file into the next numbered segment, writes down
@@ -26,10 +28,11 @@ func (l *Log) rotateLocked(t *tail) (*meta, *listing, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	content, err := t.whole()
+	content, release, err := t.whole()
 	if err != nil {
 		return nil, nil, err
 	}
+	defer release()
 	if err := t.f.Sync(); err != nil {
 		return nil, nil, fmt.Errorf("sync: %w", err) // the file stays active; nothing is retried on this handle
 	}
@@ -66,19 +69,27 @@ func (l *Log) retainLocked(m *meta, ls *listing) error {
 	return nil
 }
 
+// wholes are what segments were read into. A process that seals one after the
+// other uses the same memory; one that does so now and then does not keep it.
+var wholes = sync.Pool{New: func() any { return new([]byte) }}
+
 // whole ends the file with a newline and reads it into memory, the last resort
-// should the rotation harm it. A segment is at most 32 MiB.
-func (t *tail) whole() ([]byte, error) {
+// should the rotation harm it. A segment is at most 32 MiB. The content is valid
+// until release.
+func (t *tail) whole() (content []byte, release func(), err error) {
 	if t.blank {
 		if err := t.newline(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	content := make([]byte, t.size)
-	if _, err := t.f.ReadAt(content, 0); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("read before rotation: %w", err)
+	memory := wholes.Get().(*[]byte)
+	release = func() { wholes.Put(memory) }
+	*memory = slices.Grow((*memory)[:0], int(t.size))[:t.size]
+	if _, err := t.f.ReadAt(*memory, 0); err != nil && !errors.Is(err, io.EOF) {
+		release()
+		return nil, nil, fmt.Errorf("read before rotation: %w", err)
 	}
-	return content, nil
+	return *memory, release, nil
 }
 
 // adoptRotated finds the file that was active among the backups and gives it its
@@ -168,124 +179,4 @@ func (l *Log) settle(t *tail) error {
 	}
 	l.limit = l.limitFor(ls, t.size)
 	return nil
-}
-
-// recoverLocked finishes what a dead process left. It may be repeated at will;
-// an error leaves the directory for the next holder of the lock.
-func (l *Log) recoverLocked() (*meta, *listing, error) {
-	m, err := l.loadMeta()
-	if err != nil {
-		return nil, nil, err
-	}
-	ls, err := list(l.fs, l.dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := l.loadUpload(m, ls); err != nil {
-		return nil, nil, err
-	}
-	// Only the holder of the lock makes these; whoever left them is dead.
-	for _, name := range []string{tmpPrefix + metaName, tmpRestore, tmpPrefix + uploadName, tmpPrefix + ledgerName, tmpPrefix + requestName, tmpRefused} {
-		if _, left := ls.sizes[name]; left {
-			if err := l.unlink(name, ls); err != nil {
-				return nil, nil, err
-			}
-		}
-	}
-	if err := l.redoRemovals(m, ls); err != nil {
-		return nil, nil, err
-	}
-	m.NextNumber = max(m.NextNumber, ls.newest()+1, m.RemovedThrough+1)
-	if len(ls.backups) == 0 {
-		return m, ls, nil
-	}
-	for _, backup := range append([]string(nil), ls.backups...) {
-		if err := l.adoptBackup(backup, m, ls); err != nil {
-			return nil, nil, fmt.Errorf("adopt a rotated file: %w", err)
-		}
-	}
-	if err := l.fs.SyncDir(l.dir); err != nil {
-		return nil, nil, fmt.Errorf("sync the directory: %w", err)
-	}
-	return m, ls, l.saveCounted(m)
-}
-
-// redoRemovals unlinks what was given up before its remover died, and the
-// compacted copy of a segment that is still there in plain.
-func (l *Log) redoRemovals(m *meta, ls *listing) error {
-	for _, number := range ls.numbers() {
-		plain, compacted := ls.plain[number], ls.lz4[number]
-		var goes []string
-		switch {
-		case number <= m.RemovedThrough:
-			goes = []string{plain, compacted}
-		case plain != "" && compacted != "":
-			goes = []string{compacted}
-		}
-		for _, name := range goes {
-			if err := l.unlink(name, ls); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// unlink removes one file of the directory; "" and a file already gone are fine.
-func (l *Log) unlink(name string, ls *listing) error {
-	if name == "" {
-		return nil
-	}
-	if err := l.fs.Remove(l.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove a file: %w", err)
-	}
-	ls.drop(name)
-	return nil
-}
-
-// adoptBackup numbers a file that its rotator did not live to number.
-func (l *Log) adoptBackup(backup string, m *meta, ls *listing) error {
-	t, err := l.openTailOf(backup)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return l.dropSecondName(backup, ls, err)
-	}
-	defer t.close()
-	if t.size == 0 {
-		return l.unlink(backup, ls)
-	}
-	if t.blank {
-		if err := t.newline(); err != nil {
-			return err
-		}
-	}
-	if err := t.f.Sync(); err != nil {
-		return err
-	}
-	stamp, _ := parseBackup(backup)
-	name := segmentName(m.NextNumber, stamp)
-	if err := l.fs.RenameNew(l.path(backup), l.path(name)); err != nil {
-		return err
-	}
-	ls.adopt(backup, name, m.NextNumber, t.size)
-	m.NextNumber++
-	return nil
-}
-
-// dropSecondName removes a backup that is the newest segment under another
-// name, which a crash leaves where renaming takes two steps. Any other trouble
-// is returned as it was.
-func (l *Log) dropSecondName(backup string, ls *listing, trouble error) error {
-	newest, ok := ls.plain[ls.newest()]
-	if !ok {
-		return trouble
-	}
-	a, errA := l.fs.Lstat(l.path(backup))
-	b, errB := l.fs.Lstat(l.path(newest))
-	if errA != nil || errB != nil || !sameFile(a, b) {
-		return trouble
-	}
-	return l.unlink(backup, ls)
 }

@@ -33,11 +33,27 @@ func (t *tally) add(line []byte) {
 func tallyOf(content []byte) tally {
 	t := tally{Bytes: int64(len(content))}
 	for line := range bytes.Lines(content) {
-		if line = bytes.TrimSuffix(line, []byte{'\n'}); !isBlank(line) {
-			t.add(line)
+		if line = bytes.TrimSuffix(line, []byte{'\n'}); isBlank(line) {
+			continue
+		}
+		if t.Events++; t.First.IsZero() {
+			t.First = timestampOf(line)
 		}
 	}
+	t.Last = lastTimestamp(content)
 	return t
+}
+
+// lastTimestamp is the time of the last line that has one.
+func lastTimestamp(content []byte) time.Time {
+	for len(content) > 0 {
+		from := bytes.LastIndexByte(content[:len(content)-1], '\n') + 1
+		if at := timestampOf(content[from:]); !at.IsZero() {
+			return at
+		}
+		content = content[:from]
+	}
+	return time.Time{}
 }
 
 // tallyFile reads a segment to count it. What was counted before an error is

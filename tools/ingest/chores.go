@@ -69,7 +69,7 @@ func (s *Store) forgetDaily(ctx context.Context) error {
 		return nil
 	}
 	// What is still in memory gets the day of now, not of when it happens to be written.
-	if _, err := s.submit(ctx, job{do: func() error { return s.flush(1) }}); err != nil {
+	if _, err := s.submit(ctx, job{do: s.flush}); err != nil {
 		return err
 	}
 	before := now.Add(-s.o.Retention - spare)

@@ -68,6 +68,8 @@ func (s *Store) commitAll() {
 		select {
 		case j := <-s.jobs:
 			s.work(s.gather(j))
+		case err := <-s.flushed:
+			s.flushEnded(err)
 		case <-s.stopped:
 			return
 		}
@@ -95,6 +97,7 @@ func (s *Store) work(group []job) {
 		return
 	}
 	s.commit(group[:len(group)-1])
+	s.waitForFlush()
 	last.done <- taken{err: last.do()}
 }
 
@@ -132,13 +135,11 @@ func (s *Store) commitGroup(group []job) ([]taken, error) {
 	if err := s.keep(g); err != nil {
 		return answers, err
 	}
-	if err := s.index.remember(g.batches, g.newest()); err != nil {
+	if err := s.index.remember(g.batches, g.reports, g.before); err != nil {
 		s.o.Log.Error("cannot write the index", "error", err.Error())
 		return answers, fmt.Errorf("%w: %w", ErrFull, err)
 	}
-	if err := s.flush(recentEvents); err != nil {
-		s.o.Log.Error("cannot write the index", "error", err.Error())
-	}
+	s.startFlush()
 	g.count(s.o.Metrics)
 	return answers, nil
 }
@@ -194,9 +195,44 @@ func (s *Store) loadReports() error {
 	})
 }
 
-// flush writes recent events into the index once there are so many of them.
-func (s *Store) flush(least int) error {
-	if len(s.index.recent) < least {
+// startFlush begins to write what is recent into the index, if that is much by
+// now. Batches go on meanwhile, until as much again is waiting.
+func (s *Store) startFlush() {
+	if !s.index.recent.full() {
+		return
+	}
+	s.waitForFlush()
+	segment, err := s.active()
+	if err != nil {
+		s.o.Log.Error("cannot write the index", "error", err.Error())
+		return
+	}
+	write := s.index.flush(s.o.Now(), segment)
+	s.working.Go(func() { s.flushed <- write() })
+}
+
+// waitForFlush waits until nothing is being written to the index.
+func (s *Store) waitForFlush() {
+	if s.index.flushing != nil {
+		s.flushEnded(<-s.flushed)
+	}
+}
+
+func (s *Store) flushEnded(err error) {
+	s.index.ended(err)
+	if err != nil {
+		s.o.Log.Error("cannot write the index", "error", err.Error())
+		return
+	}
+	if err := s.index.remap(s.o.LockTimeout); err != nil {
+		_ = s.breakDown(err) // it is said there, and to whoever comes next
+	}
+}
+
+// flush writes all that is recent into the index, and waits for it.
+func (s *Store) flush() error {
+	s.waitForFlush()
+	if s.index.recent.empty() {
 		return nil
 	}
 	segment, err := s.active()
@@ -207,7 +243,9 @@ func (s *Store) flush(least int) error {
 }
 
 func (s *Store) flushIndex(segment uint64) error {
-	if err := s.index.flush(s.o.Now(), segment); err != nil {
+	err := s.index.flush(s.o.Now(), segment)()
+	s.index.ended(err)
+	if err != nil {
 		return err
 	}
 	if err := s.index.remap(s.o.LockTimeout); err != nil {

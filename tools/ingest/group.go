@@ -72,7 +72,7 @@ func (s *Store) sortBatch(g *gathered, look *look, b *batch, now time.Time) int 
 			g.duplicates++
 			continue
 		}
-		s.index.recent[key] = struct{}{}
+		s.index.recent.events[key] = struct{}{}
 		g.lines = append(g.lines, b.lines[i])
 		g.keys = append(g.keys, key)
 	}
@@ -109,14 +109,6 @@ func (g *gathered) report(look *look, r *report, now time.Time) error {
 		g.reports[r.LogID] = r
 	}
 	return nil
-}
-
-func (g *gathered) newest() []*report {
-	all := make([]*report, 0, len(g.reports))
-	for _, r := range g.reports {
-		all = append(all, r)
-	}
-	return all
 }
 
 // count hands the group's numbers to the metrics.

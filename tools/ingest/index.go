@@ -1,13 +1,11 @@
 package ingest
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -23,8 +21,10 @@ import (
 type index struct {
 	db   *bolt.DB
 	path string
-	// recent are events in the log that are not in the file yet.
-	recent map[id]struct{}
+	// recent is what is not in the file yet, and flushing what is being written
+	// to it; nil while nothing is.
+	recent   *fresh
+	flushing *fresh
 }
 
 // The buckets of index.db.
@@ -35,10 +35,6 @@ var (
 	metaBucket  = []byte("meta")
 	segmentKey  = []byte("segment") // all events of lower segments are in the index
 )
-
-// recentEvents is how many events are kept in memory before they are written, in
-// the order of their ids, which is what makes writing them fast.
-const recentEvents = 32 << 10
 
 // stored is what is remembered of a batch.
 type stored struct {
@@ -61,7 +57,7 @@ func openIndex(path string, wait time.Duration) (*index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the index: %w", err)
 	}
-	return &index{db: db, path: path, recent: map[id]struct{}{}}, nil
+	return &index{db: db, path: path, recent: newFresh()}, nil
 }
 
 // errNoDB means that a file is there and is no database.
@@ -122,14 +118,24 @@ func (l *look) close() { _ = l.tx.Rollback() } // of a transaction that only rea
 
 // hasEvent reports whether an event was taken in before.
 func (l *look) hasEvent(key id) bool {
-	if _, ok := l.recent[key]; ok {
-		return true
+	for _, f := range []*fresh{l.recent, l.flushing} {
+		if f == nil {
+			continue
+		}
+		if _, ok := f.events[key]; ok {
+			return true
+		}
 	}
 	return l.events.Get(key[:]) != nil
 }
 
 // batch returns what is remembered of a batch, nil for nothing.
 func (l *look) batch(key id) (*stored, error) {
+	for _, f := range []*fresh{l.recent, l.flushing} {
+		if f != nil && f.batches[key] != nil {
+			return f.batches[key], nil
+		}
+	}
 	raw := l.tx.Bucket(batchBucket).Get(key[:])
 	if raw == nil {
 		return nil, nil
@@ -143,72 +149,20 @@ func (l *look) batch(key id) (*stored, error) {
 
 // newest returns the newest report of a log, nil when there is none.
 func (l *look) newest(logID string) (*report, error) {
+	for _, f := range []*fresh{l.recent, l.flushing} {
+		if f != nil && f.reports[logID] != nil {
+			return f.reports[logID], nil
+		}
+	}
 	raw := l.tx.Bucket(logBucket).Get([]byte(logID))
 	if raw == nil {
 		return nil, nil
 	}
-	r := new(report)
+	r := &report{LogID: logID}
 	if err := json.Unmarshal(raw, r); err != nil {
 		return nil, errors.New("read the index: a report in it is damaged")
 	}
 	return r, nil
-}
-
-// unlearn takes back events that did not get into the log.
-func (x *index) unlearn(keys []id) {
-	for i := range keys {
-		delete(x.recent, keys[i])
-	}
-}
-
-// remember writes batches and reports down, durably. The lines of the batches are
-// in the log and synced.
-func (x *index) remember(batches map[id]*stored, reports []*report) error {
-	if len(batches)+len(reports) == 0 {
-		return nil
-	}
-	err := x.db.Update(func(tx *bolt.Tx) error {
-		for key, s := range batches {
-			if err := putJSON(tx.Bucket(batchBucket), key[:], s); err != nil {
-				return err
-			}
-		}
-		for _, r := range reports {
-			if err := putJSON(tx.Bucket(logBucket), []byte(r.LogID), r); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("write the index: %w", err)
-	}
-	return nil
-}
-
-// flush puts the recent events into the file. Events of lower segments are all in
-// it then.
-func (x *index) flush(now time.Time, segment uint64) error {
-	keys := make([]id, 0, len(x.recent))
-	for key := range x.recent {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, func(a, b id) int { return bytes.Compare(a[:], b[:]) })
-	day := dayNumber(now)
-	err := x.db.Update(func(tx *bolt.Tx) error {
-		events := tx.Bucket(eventBucket)
-		for i := range keys {
-			if err := events.Put(keys[i][:], day[:]); err != nil {
-				return err
-			}
-		}
-		return tx.Bucket(metaBucket).Put(segmentKey, binary.BigEndian.AppendUint64(nil, segment))
-	})
-	if err != nil {
-		return fmt.Errorf("write the index: %w", err)
-	}
-	clear(x.recent)
-	return nil
 }
 
 // remapBytes is how large a file may be before its mapping is let go of after each

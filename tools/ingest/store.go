@@ -100,7 +100,8 @@ type Store struct {
 	log     *eventlog.Log
 	records *records
 
-	jobs     chan job // to the committer, who owns the next four
+	jobs     chan job   // to the committer, who owns the next four
+	flushed  chan error // the end of writing the index, from whoever does it for the committer
 	index    *index
 	dropped  map[uint32]time.Time // day ids whose events are not wanted, and until when
 	unsynced bool                 // something was appended since the last sync
@@ -119,7 +120,7 @@ type Store struct {
 // Open prepares dir, takes what the log holds beyond the index into the index,
 // and begins to work.
 func Open(dir string, o Options) (*Store, error) {
-	s := &Store{dir: dir, o: o.withDefaults(), jobs: make(chan job), erasures: make(chan chan error),
+	s := &Store{dir: dir, o: o.withDefaults(), jobs: make(chan job), flushed: make(chan error, 1), erasures: make(chan chan error),
 		failed: make(chan error, 1), stopped: make(chan struct{}), dropped: map[uint32]time.Time{}}
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("open the receiver in %s: %w", dir, err)
@@ -208,8 +209,8 @@ func (s *Store) recognise(line []byte, from uint64) error {
 	if !ok {
 		return nil
 	}
-	s.index.recent[key] = struct{}{}
-	if len(s.index.recent) < recentEvents {
+	s.index.recent.events[key] = struct{}{}
+	if !s.index.recent.full() {
 		return nil
 	}
 	return s.flushIndex(from)
@@ -239,8 +240,8 @@ func (s *Store) Close() (err error) {
 	s.closing.Do(func() {
 		close(s.stopped)
 		s.working.Wait()
-		if s.broken == nil {
-			err = s.flush(1)
+		if s.waitForFlush(); s.broken == nil {
+			err = s.flush()
 		}
 		err = errors.Join(err, s.index.close(), s.records.close(), s.log.Close())
 	})

@@ -28,6 +28,7 @@ func Main(program string) {
 	// A reader that went away is seen as an error of the write, so that what
 	// is being recorded is still recorded.
 	signal.Ignore(syscall.SIGPIPE)
+	boundMemory()
 	os.Exit(Run(Process{
 		Program: program, Name: os.Args[0], Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, Now: time.Now,
