@@ -37,6 +37,10 @@ const (
 	spoolStart = "export-" // an upload on its way, followed by anything
 )
 
+// ErrHost means that the directory is the log of a host: what was received does
+// not belong among a person's own events.
+var ErrHost = errors.New("this is the log of a host, not a receiver's")
+
 // Options of a Store; the zero value means the defaults.
 type Options struct {
 	// MaxBytes caps the directory, all of its files together. A receiver that
@@ -131,6 +135,9 @@ func Open(dir string, o Options) (*Store, error) {
 }
 
 func (s *Store) open() (err error) {
+	if isHost(s.dir) {
+		return ErrHost
+	}
 	s.log, err = eventlog.Open(s.dir, &eventlog.Options{
 		MaxBytes: s.o.MaxBytes, LockTimeout: s.o.LockTimeout, Refuse: true, KeepUnsent: s.o.Retention, Now: s.o.Now, FS: s.o.FS,
 	})
@@ -159,6 +166,21 @@ func (s *Store) open() (err error) {
 func IsStore(dir string) bool {
 	info, err := os.Stat(filepath.Join(dir, stateDir))
 	return err == nil && info.IsDir()
+}
+
+// isHost reports whether dir holds a log and is no receiver's. What cannot be
+// listed is left to whoever opens the log.
+func isHost(dir string) bool {
+	if IsStore(dir) {
+		return false
+	}
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if segment, _ := filepath.Match("events*.ndjson*", e.Name()); segment || e.Name() == "meta.json" {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Store) path(name string) string { return filepath.Join(s.dir, stateDir, name) }

@@ -116,6 +116,8 @@ func receiverError(err error, dir string) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, ingest.ErrHost):
+		return &exitError{exitCannotCreate, err.Error(), "name an empty directory, a new one, or a receiver's with --dir"}
 	case errors.Is(err, ingest.ErrFull):
 		return &exitError{exitIO, err.Error(), "make room on the disk, or raise --max-size"}
 	case errors.Is(err, eventlog.ErrLocked):

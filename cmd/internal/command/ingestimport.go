@@ -33,6 +33,8 @@ type importAnswer struct {
 	Bad    int            `json:"bad"`
 	Files  []importedFile `json:"files"`
 	Gaps   []ingest.Gap   `json:"gaps"`
+
+	hint string // for the mistake that was made, if it is known
 }
 
 // importedFile is what became of one file.
@@ -85,7 +87,7 @@ func (c *cli) importFiles(f ingestFlags, files []string) error {
 	case err != nil:
 		return out.end(importError(err, c.dirFlag))
 	case a.Bad > 0:
-		return out.end(errSaid(exitBadInput))
+		return out.end(&exitError{code: exitBadInput, hint: a.hint})
 	}
 	return out.end(nil)
 }
@@ -105,15 +107,17 @@ func importError(err error, dir string) error {
 // importOne takes in one file. A bad one is noted and keeps no other from it; its
 // error means that the rest cannot be done either.
 func (c *cli) importOne(ctx context.Context, store *ingest.Store, name string, a *importAnswer) error {
-	f, err := c.seekable(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
 	file := importedFile{File: dashed(name)}
-	file.Imported, err = store.Import(ctx, f)
+	f, err := c.seekable(name)
+	if err == nil {
+		defer f.Close()
+		file.Imported, err = store.Import(ctx, f)
+	}
 	var bad *ingest.BadExportError
+	var unread *inputError
 	switch {
+	case errors.As(err, &unread):
+		file.Problem, a.hint = unread.Error(), "give the names of exports, or - for standard input"
 	case errors.As(err, &bad):
 		file.Problem, file.Refusals = bad.Error(), bad.Refusals
 	case errors.Is(err, ingest.ErrOtherContent), errors.Is(err, ingest.ErrTooLarge):
@@ -131,14 +135,30 @@ func (c *cli) importOne(ctx context.Context, store *ingest.Store, name string, a
 	return nil
 }
 
+// inputError means that an input cannot be read, whatever it holds.
+type inputError struct{ err error }
+
+func (e *inputError) Error() string { return "cannot read the input: " + e.err.Error() }
+
+// inputFile tells the errors of an input from those of the receiver.
+type inputFile struct{ io.ReadSeekCloser }
+
+func (f inputFile) Read(p []byte) (int, error) {
+	n, err := f.ReadSeekCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = &inputError{err}
+	}
+	return n, err
+}
+
 // seekable opens a file that is read twice. Standard input is copied aside first.
 func (c *cli) seekable(name string) (io.ReadSeekCloser, error) {
 	if !isStdin(name) {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, &exitError{exitIO, "cannot read the input: " + err.Error(), "give the name of an export, or - for standard input"}
+			return nil, &inputError{err}
 		}
-		return f, nil
+		return inputFile{f}, nil
 	}
 	f, err := os.CreateTemp("", "caro-import-*")
 	if err == nil {
