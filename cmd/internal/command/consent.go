@@ -18,10 +18,9 @@ type permission struct {
 	off settings.Reason
 }
 
-// permission asks consent and level as any host does. A log named by the --dir
-// flag belongs to the caller: only the cap is asked there, and --no-telemetry,
-// which the same caller typed. A level the user has
-// chosen is a ceiling for wanted; where none was chosen, wanted decides.
+// permission asks consent and level as any host does: wanted may only lower the
+// level. A log named by the --dir flag belongs to the caller: only the cap is asked
+// there, and --no-telemetry, which the same caller typed.
 func (c *cli) permission(wanted schema.Level) (permission, error) {
 	s := c.settings()
 	p := permission{level: s.Level, log: s.Log()}
@@ -42,7 +41,7 @@ func (c *cli) permission(wanted schema.Level) (permission, error) {
 		c.sayOff(s)
 		return p, nil
 	}
-	if wanted != "" && (!s.LevelSet || s.Level.Includes(wanted)) {
+	if wanted != "" && s.Level.Includes(wanted) {
 		p.level = wanted
 	}
 	watch := c.watch()

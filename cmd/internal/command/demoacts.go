@@ -35,7 +35,7 @@ func (d *demo) host() {
 
 func (d *demo) simulateDays() {
 	d.say("A week of made-up sessions, beside it")
-	d.run(typed{args: "telemetry simulate --sessions 500 --level detailed", expect: "recorded"})
+	d.run(typed{args: "telemetry simulate --sessions 500", expect: "recorded"})
 	d.run(typed{args: "telemetry status", lines: 9, expect: "on (the settings file says so)"})
 }
 

@@ -52,7 +52,7 @@ func (c *cli) addSimulate(group *kingpin.CmdClause) {
 	cmd.Flag("processes", "How many processes record at the same time.").Default("1").SetValue(countValue{&f.processes})
 	cmd.Flag("start", "Of the first day (--days ago; with --out 2026-01-05).").PlaceHolder("T").SetValue(timeValue{&f.start, nil})
 	cmd.Flag("days", "How many days the sessions are spread over.").Default("7").SetValue(countValue{&f.days})
-	cmd.Flag("level", "minimal, standard or detailed.").PlaceHolder("LEVEL").SetValue(levelValue{&f.level})
+	cmd.Flag("level", "minimal, standard or detailed; in the user's log not above the settings.").PlaceHolder("LEVEL").SetValue(levelValue{&f.level})
 	cmd.Flag("out", "Print to this file, or to standard output for a dash, and record nothing.").PlaceHolder("FILE").
 		IsSetByUser(&f.toOut).StringVar(&f.out)
 	cmd.Flag("worker", "One of the processes of another simulate.").Hidden().SetValue(&f.worker)
