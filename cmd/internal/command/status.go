@@ -43,6 +43,7 @@ type statusAnswer struct {
 	LastUpload    *time.Time               `json:"last_upload"`
 	NextAttempt   *time.Time               `json:"next_attempt"`
 	ServerAsked   bool                     `json:"server_asked"`
+	LastAttempt   *lastAttempt             `json:"last_attempt"`
 	InFlight      string                   `json:"batch_in_flight,omitempty"`
 	Deletion      *deletionStatus          `json:"deletion"`
 	Problems      []string                 `json:"problems"`
@@ -116,6 +117,9 @@ func (a *statusAnswer) lookInto(dir string, now time.Time) {
 		a.add(seg, events, bytes, seg.Number <= snapshot.Floor())
 	}
 	a.addUploads(snapshot)
+	if a.LastAttempt, err = readLastAttempt(dir); err != nil {
+		a.Problems = append(a.Problems, err.Error())
+	}
 	if a.Oldest != nil {
 		age := int64(now.Sub(*a.Oldest).Seconds())
 		a.OldestAge = &age

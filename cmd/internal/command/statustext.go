@@ -50,9 +50,14 @@ func (a *statusAnswer) printLog(row func(name, text string)) {
 		row("Oldest", a.Oldest.Local().Format(localLayout)+" ("+age(time.Duration(*a.OldestAge)*time.Second)+")")
 	}
 	row("Disk", fmt.Sprintf("%d of %s", a.UsedBytes, plural(a.MaxBytes, "byte")))
-	row("Lost", plural(a.LossesTotal, "event"))
-	for _, l := range lossRows(a.Losses) {
+	lost := a.Losses
+	lost.Cleared = 0 // that was asked for
+	row("Lost", plural(lost.Total(), "event"))
+	for _, l := range lossRows(lost) {
 		row("", l)
+	}
+	if a.Losses.Cleared > 0 {
+		row("Removed", plural(a.Losses.Cleared, "event")+": cleared, exported, or removed by an opt-out")
 	}
 }
 
@@ -67,6 +72,9 @@ func (a *statusAnswer) printUpload(row func(name, text string)) {
 		last = a.LastUpload.Local().Format(localLayout)
 	}
 	row("Last upload", last)
+	if text := a.LastAttempt.failed(); text != "" {
+		row("Last attempt", text)
+	}
 	if a.NextAttempt != nil {
 		text := a.NextAttempt.Local().Format(localLayout)
 		if a.ServerAsked {

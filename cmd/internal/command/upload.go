@@ -24,6 +24,7 @@ const exitRefused = 69
 // uploadFlags are the flags of caro-telemetry-upload and of flush.
 type uploadFlags struct {
 	force, dryRun, verbose bool
+	answers                bool // always, and not only to somebody who looks: it is no cron job
 	maxBatches             int
 	timeout                time.Duration
 	cacert                 string
@@ -48,16 +49,16 @@ type uploadAnswer struct {
 func (c *cli) addUpload(app *kingpin.Application) {
 	c.run = func() error { return nil } // there is something to do without a command: kingpin puts the default here
 	run := c.command(app, "run", "Upload what is pending. This is what happens without a command, too.", nil)
-	c.addUploadFlags(run.Default())
+	c.addUploadFlags(run.Default(), uploadFlags{})
 	c.addSchedule(app)
 }
 
 func (c *cli) addFlush(group *kingpin.CmdClause) {
-	c.addUploadFlags(c.command(group, "flush", "Upload what is pending, as caro-telemetry-upload does.", nil))
+	cmd := c.command(group, "flush", "Upload what is pending, as caro-telemetry-upload does, and say what became of it.", nil)
+	c.addUploadFlags(cmd, uploadFlags{answers: true})
 }
 
-func (c *cli) addUploadFlags(cmd *kingpin.CmdClause) {
-	var f uploadFlags
+func (c *cli) addUploadFlags(cmd *kingpin.CmdClause, f uploadFlags) {
 	cmd.Action(func(*kingpin.ParseContext) error {
 		c.run = func() error { return c.upload(f) }
 		return nil
@@ -89,7 +90,9 @@ func (c *cli) upload(f uploadFlags) error {
 	out := c.answer()
 	var result upload.Result
 	if f.dryRun {
-		result, err = upload.Preview(dir, o, out)
+		if result, err = upload.Preview(dir, o, out); brokenPipe(err) {
+			err = nil // whoever looked had seen enough
+		}
 	} else {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		result, err = upload.Run(ctx, dir, o)
@@ -104,7 +107,7 @@ func (c *cli) upload(f uploadFlags) error {
 		out.json(a)
 	case f.dryRun:
 		c.sayUpload(a, err == nil && (f.verbose || isTerminal(c.Stderr)))
-	case err == nil && (f.verbose || isTerminal(c.Stdout)):
+	case err == nil && (f.verbose || f.answers || isTerminal(c.Stdout)):
 		out.line(a.summary())
 	}
 	return out.end(uploadError(err, a, f, dir))
@@ -178,7 +181,7 @@ func uploadError(err error, a uploadAnswer, f uploadFlags, dir string) error {
 	var later *upload.DeferredError
 	switch {
 	case errors.As(err, &refused):
-		return &exitError{exitRefused, err.Error(), "everything is kept; look at the endpoint, the proxy and --header, then run it again"}
+		return &exitError{exitRefused, err.Error(), refusedHint(refused.Status)}
 	case errors.As(err, &later):
 		return &exitError{exitTryAgain, err.Error(), "everything is kept; the next attempt is at " + later.NextAttempt.Format(time.RFC3339)}
 	case err == nil && a.Reason == upload.BackOff && a.ServerAsked && f.force:
@@ -187,6 +190,14 @@ func uploadError(err error, a uploadAnswer, f uploadFlags, dir string) error {
 		return &exitError{exitFailed, "interrupted; what was not sent is kept", ""}
 	}
 	return logError(err, dir, false)
+}
+
+// refusedHint says what to look at when the server wants none of it.
+func refusedHint(status int) string {
+	if status == http.StatusNotFound {
+		return "everything is kept; does telemetry.endpoint end in the address that takes events, such as /v1/events?"
+	}
+	return "everything is kept; look at the endpoint, the proxy and --header, then run it again"
 }
 
 // uploadOptions are what the settings, the environment and the flags ask for.

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -90,8 +91,57 @@ func TestCronIsSilentAndStatusKnows(t *testing.T) {
 			t.Errorf("status does not say %s: %s", want, out)
 		}
 	}
-	if out, _, code := as("caro", env, cronTime, "telemetry", "flush", "--dir", dir, "-v"); code != 0 || !strings.HasPrefix(out, "not due before ") {
-		t.Errorf("flush -v: %q, %d", out, code)
+}
+
+func TestFlushSaysWhatBecameOfIt(t *testing.T) {
+	dir := recorded(t, 3)
+	endpoint, _ := server(t, 0)
+	asking, _ := server(t, 503, "Retry-After", "3600")
+	on := map[string]string{"CARO_TELEMETRY_ENABLED": "true", "CARO_TELEMETRY_ENDPOINT": endpoint}
+	with := func(name, value string) map[string]string {
+		env := maps.Clone(on)
+		env[name] = value
+		return env
+	}
+	for _, step := range []struct {
+		env  map[string]string
+		dir  string
+		code int
+		want string
+	}{
+		{with("CARO_TELEMETRY_ENABLED", ""), dir, 0, "telemetry is off, nothing is sent\n"},
+		{with("CARO_TELEMETRY_AIR_GAPPED", "true"), dir, 0, "air-gapped, nothing is ever sent from here\n"},
+		{on, filepath.Join(dir, "none"), 0, "nothing to send in " + filepath.Join(dir, "none") + "\n"},
+		{on, dir, 0, "sent 3 events in 1 batch\n"},
+		{on, dir, 0, "not due before 2026-11-25 "},
+		{with("CARO_TELEMETRY_ENDPOINT", asking), recorded(t, 1), exitTryAgain, "hint: everything is kept; the next attempt is at 2026-11-24T08:17:00Z\n"},
+	} {
+		out, errs, code := as("caro", step.env, cronTime, "telemetry", "flush", "--dir", step.dir)
+		if code != step.code || !strings.Contains(out+errs, step.want) {
+			t.Errorf("flush says %q %q, %d, not %q", out, errs, code, step.want)
+		}
+	}
+}
+
+func TestStatusShowsAnAttemptThatFailed(t *testing.T) {
+	for status, want := range map[int]string{404: "refused (status 404)", 503: "deferred (status 503)", 0: ""} {
+		dir := recorded(t, 3)
+		endpoint, _ := server(t, status)
+		env := map[string]string{"CARO_TELEMETRY_ENABLED": "true", "CARO_TELEMETRY_ENDPOINT": endpoint}
+		as("caro-telemetry-upload", env, cronTime, "--dir", dir)
+		out, _, _ := as("caro", env, cronTime, "telemetry", "status", "--dir", dir)
+		if _, after, shown := strings.Cut(out, "Last attempt "); shown != (want != "") || shown && !strings.Contains(after, want+"\n") {
+			t.Errorf("after %d status says %s", status, out)
+		}
+		out, _, _ = as("caro", env, cronTime, "telemetry", "status", "--dir", dir, "--json")
+		outcome, _, _ := strings.Cut(want, " ")
+		said := fmt.Sprintf(`"last_attempt":{"time":"2026-11-24T07:17:00Z","status":%d,"outcome":"%s"}`, status, outcome)
+		if status == 0 {
+			said = `"last_attempt":{"time":"2026-11-24T07:17:00Z","status":200,"outcome":"done"}`
+		}
+		if !strings.Contains(out, said) {
+			t.Errorf("after %d status does not say %s: %s", status, said, out)
+		}
 	}
 }
 
@@ -125,6 +175,9 @@ func TestARefusingServerIsSaid(t *testing.T) {
 		out, errs, got := as("caro-telemetry-upload", env, cronTime, "--dir", dir, "--json")
 		if got != exitRefused || !strings.Contains(errs, fmt.Sprint("the server answered ", code)) || !strings.Contains(out, `"reason":"refused"`) {
 			t.Errorf("%d: %q %q, %d", code, out, errs, got)
+		}
+		if strings.Contains(errs, "such as /v1/events?") != (code == 404) {
+			t.Errorf("%d: the hint is %q", code, errs)
 		}
 	}
 }
