@@ -44,6 +44,8 @@ func logError(err error, dir string, creating bool) error {
 	switch {
 	case err == nil:
 		return nil
+	case brokenPipe(err): // of standard output: the log's disk has nothing to do with it
+		return &exitError{exitIO, err.Error(), ""}
 	case errors.Is(err, eventlog.ErrLocked):
 		return &exitError{exitTryAgain, err.Error(), "another program holds the log in " + dir + "; try again later"}
 	case errors.Is(err, eventlog.ErrFull):

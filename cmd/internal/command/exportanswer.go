@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"caro.sh/telemetry/schema"
@@ -114,7 +115,8 @@ func (c *cli) exported(a exportAnswer, o export.Options, err error) error {
 	return out.end(err)
 }
 
-// complain says on standard error what of the log is in no file.
+// complain says on standard error what of the log is in no file, and what is odd
+// about the files.
 func (a exportAnswer) complain(c *cli) {
 	for category, n := range lossesInOrder(a.Refused) {
 		fmt.Fprintf(c.Stderr, "%s: skipped %s of the log that broke the contract: %s\n", c.Program, plural(n, "line"), category)
@@ -124,6 +126,11 @@ func (a exportAnswer) complain(c *cli) {
 	}
 	if a.gone > 0 {
 		fmt.Fprintf(c.Stderr, "%s: %s made room for new events before it was read\n", c.Program, plural(int64(a.gone), "segment"))
+	}
+	for _, f := range a.Files {
+		if f.Path != "" && !strings.HasSuffix(f.Path, ".gz") {
+			fmt.Fprintf(c.Stderr, "%s: %s is compressed (gzip), though its name does not end in .gz\n", c.Program, f.Path)
+		}
 	}
 	if a.next != nil {
 		fmt.Fprintf(c.Stderr, "%s: %v\n", c.Program, a.next)
