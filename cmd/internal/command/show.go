@@ -60,6 +60,7 @@ func (c *cli) show(f filter, s showStyle) error {
 		return logError(err, dir, false)
 	}
 	defer snapshot.Close()
+	c.sayWhyEmpty(dir, snapshot)
 	out := c.answer()
 	events := v.events(snapshot)
 	if s.follow {
@@ -75,6 +76,26 @@ func (c *cli) show(f filter, s showStyle) error {
 	}
 	v.complain()
 	return out.end(v.stopped)
+}
+
+// sayWhyEmpty tells a person who finds nothing, or nothing new, what the reason may
+// be. Whether telemetry is on does not matter to a log of the caller's own.
+func (c *cli) sayWhyEmpty(dir string, log *eventlog.Snapshot) {
+	s := c.settings()
+	switch {
+	case c.dirFlag == "" && !s.Enabled:
+		fmt.Fprintf(c.Stderr, "%s: nothing is being recorded, telemetry is off: %s\n", c.Program, why(s.Reason))
+	case isEmpty(log):
+		c.sayNoLog(dir)
+	}
+}
+
+// isEmpty reports that there has never been a log, and not that all of it is sent
+// or was removed.
+func isEmpty(log *eventlog.Snapshot) bool { return len(log.Segments()) == 0 && log.LogID() == "" }
+
+func (c *cli) sayNoLog(dir string) {
+	fmt.Fprintf(c.Stderr, "%s: there is no log in %s\n", c.Program, dir)
 }
 
 // viewer goes through a snapshot and remembers what it could not show.

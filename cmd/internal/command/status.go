@@ -48,6 +48,8 @@ type statusAnswer struct {
 	Deletion      *deletionStatus          `json:"deletion"`
 	Problems      []string                 `json:"problems"`
 	Notes         []string                 `json:"notes"`
+
+	empty bool // there is no log
 }
 
 // deletionStatus is the newest request for deletion.
@@ -74,6 +76,9 @@ func (c *cli) status() error {
 	} else {
 		a.Dir = dir
 		a.lookInto(dir, c.Now())
+	}
+	if a.empty {
+		c.sayNoLog(a.Dir)
 	}
 	out := c.answer()
 	if c.json {
@@ -108,6 +113,7 @@ func (a *statusAnswer) lookInto(dir string, now time.Time) {
 		return
 	}
 	defer snapshot.Close()
+	a.empty = isEmpty(snapshot)
 	for _, seg := range snapshot.Segments() {
 		seg, err := snapshot.Count(seg)
 		if err != nil {
