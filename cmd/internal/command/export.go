@@ -35,7 +35,7 @@ type exportFlags struct {
 
 func (c *cli) addExport(group *kingpin.CmdClause) {
 	f := new(exportFlags)
-	f.add(c, c.command(group, "export", "Write what is pending to a file that can be looked through, carried and handed in.",
+	f.add(c, c.command(group, "export", "Write all that is pending to a file that can be looked through, carried and handed in.",
 		func() error { return c.export(*f) }))
 }
 
@@ -49,7 +49,7 @@ func (f *exportFlags) add(c *cli, cmd clause) {
 	c.addDir(cmd)
 	cmd.Flag("output", "The file to write, or a dash for standard output (else telemetry-export-<UTC date>.json.gz in ~/.cache/caro).").
 		Short('o').PlaceHolder("FILE").IsSetByUser(&f.toOutput).StringVar(&f.output)
-	cmd.Flag("clear", "Then remove from the log what is in the file, once that is durable and was read back.").BoolVar(&f.clear)
+	cmd.Flag("clear", "Then remove from the log what is in the file, once that is durable and was read back. Run on the first of each month, it exports a month.").BoolVar(&f.clear)
 	cmd.Flag("force", "Replace a file that is there.").BoolVar(&f.force)
 	cmd.Flag("since", "Only from this time on: 2026-11-23T10:15:00Z, 2026-11-23, 24h or 7d.").
 		PlaceHolder("T").SetValue(timeValue{&f.since, c.Now})
@@ -60,7 +60,7 @@ func (f *exportFlags) add(c *cli, cmd clause) {
 		Default(string(export.Document)).EnumVar(&f.format, string(export.Document), string(export.Lines))
 	cmd.Flag("verify", "Check a file from its first byte to its last; nothing else is needed for it.").
 		PlaceHolder("FILE").IsSetByUser(&f.verifies).StringVar(&f.verify)
-	cmd.Flag("summary", "Check a file and print one page that somebody who answers for it can sign.").
+	cmd.Flag("summary", "Check a file and print what it holds, for somebody who answers for it to sign.").
 		PlaceHolder("FILE").IsSetByUser(&f.summaries).StringVar(&f.summary)
 }
 
