@@ -2,14 +2,17 @@ package command
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -20,7 +23,11 @@ import (
 func (c *cli) addDemo(app *kingpin.Application) {
 	var keep bool
 	cmd := c.command(app, "demo", "Show the whole life of events, in a temporary directory and on this machine alone.",
-		func() error { return c.demo(keep) })
+		func() error {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return c.demo(ctx, keep)
+		})
 	cmd.Flag("keep", "Leave the directory for a look around.").BoolVar(&keep)
 }
 
@@ -28,6 +35,7 @@ func (c *cli) addDemo(app *kingpin.Application) {
 // loopback, and the commands a user would type.
 type demo struct {
 	*cli
+	ctx      context.Context // ends when somebody interrupts it
 	out      *answer
 	home     string
 	endpoint string
@@ -35,7 +43,7 @@ type demo struct {
 	failed   error
 }
 
-func (c *cli) demo(keep bool) error {
+func (c *cli) demo(ctx context.Context, keep bool) error {
 	home, err := os.MkdirTemp("", "caro-demo")
 	if err != nil {
 		return &exitError{exitCannotCreate, "cannot make a directory: " + err.Error(), "set TMPDIR to one that can be written"}
@@ -43,7 +51,7 @@ func (c *cli) demo(keep bool) error {
 	if !keep {
 		defer os.RemoveAll(home)
 	}
-	d := &demo{cli: c, out: c.answer(), home: home}
+	d := &demo{cli: c, ctx: ctx, out: c.answer(), home: home}
 	stop, err := d.receive()
 	if err != nil {
 		return fmt.Errorf("start a receiver: %w", err)
@@ -120,6 +128,9 @@ type typed struct {
 
 // run runs a command as if it had been typed, and shows what it says.
 func (d *demo) run(t typed) (printed string) {
+	if d.ctx.Err() != nil {
+		d.fail("")
+	}
 	if d.failed != nil {
 		return ""
 	}
@@ -163,7 +174,11 @@ func (d *demo) show(text string, most int) {
 }
 
 func (d *demo) fail(format string, args ...any) {
-	if d.failed == nil {
+	switch {
+	case d.failed != nil:
+	case d.ctx.Err() != nil: // the command that was running saw it, too
+		d.failed = &exitError{exitFailed, "interrupted", ""}
+	default:
 		d.failed = &exitError{exitFailed, "the demonstration went wrong: " + fmt.Sprintf(format, args...), "please report it"}
 	}
 }
