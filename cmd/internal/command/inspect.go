@@ -47,6 +47,9 @@ func (c *cli) source(f sourceFlags) (inspect.Input, error) {
 	if len(f.files) == 0 {
 		var err error
 		in.Dir, err = c.logDir()
+		if err == nil && c.dirFlag != "" && !isDir(in.Dir) {
+			c.sayNoLog(in.Dir)
+		}
 		return in, err
 	}
 	if c.dirFlag != "" || f.sent {
@@ -57,16 +60,33 @@ func (c *cli) source(f sourceFlags) (inspect.Input, error) {
 			in.Files = append(in.Files, inspect.File{Name: "-", Open: func() (io.ReadCloser, error) { return io.NopCloser(c.Stdin), nil }})
 			continue
 		}
-		file, err := os.Open(name)
-		if err != nil {
-			return in, &exitError{exitIO, "cannot read the input: " + err.Error(), "give the name of a file with events, or - for standard input"}
-		}
-		if err := file.Close(); err != nil {
-			return in, &exitError{exitIO, "cannot read the input: " + err.Error(), ""}
+		if err := readable(name); err != nil {
+			return in, err
 		}
 		in.Files = append(in.Files, inspect.FileAt(name))
 	}
 	return in, nil
+}
+
+// isDir reports whether there is a directory of that name.
+func isDir(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
+
+// readable finds out whether a file can be opened.
+func readable(name string) error {
+	if isDir(name) {
+		return &exitError{exitIO, "cannot read the input: " + name + " is a directory", "--dir looks into a log, without it files are named"}
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return &exitError{exitIO, "cannot read the input: " + err.Error(), "give the name of a file with events, or - for standard input"}
+	}
+	if err := file.Close(); err != nil {
+		return &exitError{exitIO, "cannot read the input: " + err.Error(), ""}
+	}
+	return nil
 }
 
 // watched runs do until it is done or somebody interrupts it, and shows how far it is.

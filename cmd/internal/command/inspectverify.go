@@ -32,6 +32,9 @@ func (c *cli) verify() error {
 	if err != nil {
 		return err
 	}
+	if c.dirFlag != "" && !isDir(in.Dir) { // nobody means to verify what is not there
+		return &exitError{exitIO, "nothing was verified", "name the directory of a log with --dir"}
+	}
 	a := logVerdict{Dir: in.Dir, Findings: []inspect.Finding{}}
 	o := inspect.VerifyOptions{MaxBytes: c.settings().MaxBytes, Found: func(f inspect.Finding) {
 		if len(a.Findings) < maxFindings {
