@@ -10,7 +10,8 @@ import (
 )
 
 // tally is what a segment contains: lines that hold something, uncompressed
-// bytes, and the timestamps of the first and last of them.
+// bytes, and the earliest and the latest of their timestamps. Lines are in the
+// order they were appended, which need not be that of their times.
 type tally struct {
 	Events int64     `json:"events"`
 	Bytes  int64     `json:"bytes"`
@@ -20,40 +21,46 @@ type tally struct {
 
 func (t *tally) add(line []byte) {
 	t.Events++
-	at := timestampOf(line)
+	t.see(timestampOf(line))
+}
+
+// see takes a timestamp in; zero is none.
+func (t *tally) see(at time.Time) {
 	if at.IsZero() {
 		return
 	}
-	if t.First.IsZero() {
+	if t.First.IsZero() || at.Before(t.First) {
 		t.First = at
 	}
-	t.Last = at
+	if at.After(t.Last) {
+		t.Last = at
+	}
 }
 
+// tallyOf compares times as they are written, which for all of the same length
+// and zone is their order, and reads only the outermost of each kind.
 func tallyOf(content []byte) tally {
 	t := tally{Bytes: int64(len(content))}
+	var earliest, latest []byte
 	for line := range bytes.Lines(content) {
 		if line = bytes.TrimSuffix(line, []byte{'\n'}); isBlank(line) {
 			continue
 		}
-		if t.Events++; t.First.IsZero() {
-			t.First = timestampOf(line)
+		t.Events++
+		switch text := timestampText(line); {
+		case len(text) != len(canonicalTime) || text[len(text)-1] != 'Z':
+			t.see(parseTime(text))
+		case earliest == nil:
+			earliest, latest = text, text
+		case bytes.Compare(text, earliest) < 0:
+			earliest = text
+		case bytes.Compare(text, latest) > 0:
+			latest = text
 		}
 	}
-	t.Last = lastTimestamp(content)
+	t.see(parseTime(earliest))
+	t.see(parseTime(latest))
 	return t
-}
-
-// lastTimestamp is the time of the last line that has one.
-func lastTimestamp(content []byte) time.Time {
-	for len(content) > 0 {
-		from := bytes.LastIndexByte(content[:len(content)-1], '\n') + 1
-		if at := timestampOf(content[from:]); !at.IsZero() {
-			return at
-		}
-		content = content[:from]
-	}
-	return time.Time{}
 }
 
 // tallyFile reads a segment to count it. What was counted before an error is
@@ -81,18 +88,29 @@ func tallyFile(disk vfs.FS, name string, state State) (tally, error) {
 
 var timestampKey = []byte(`"timestamp":"`)
 
+// canonicalTime is the form in which schema writes times.
+const canonicalTime = "2006-01-02T15:04:05.000Z"
+
 // timestampOf finds an event's time without decoding it, zero when there is none.
-func timestampOf(line []byte) time.Time {
+func timestampOf(line []byte) time.Time { return parseTime(timestampText(line)) }
+
+func timestampText(line []byte) []byte {
 	i := bytes.Index(line, timestampKey)
 	if i < 0 {
-		return time.Time{}
+		return nil
 	}
 	rest := line[i+len(timestampKey):]
-	end := bytes.IndexByte(rest, '"')
-	if end < 0 || end > 40 {
-		return time.Time{}
+	end := bytes.IndexByte(rest[:min(len(rest), maxTimeText+1)], '"')
+	if end < 0 {
+		return nil
 	}
-	at, err := time.Parse(time.RFC3339Nano, string(rest[:end]))
+	return rest[:end]
+}
+
+const maxTimeText = 40
+
+func parseTime(text []byte) time.Time {
+	at, err := time.Parse(time.RFC3339Nano, string(text))
 	if err != nil {
 		return time.Time{}
 	}

@@ -3,10 +3,9 @@ package inspect
 import (
 	"context"
 	"errors"
-	"runtime"
-	"sync"
 
 	"caro.sh/telemetry/eventlog"
+	"caro.sh/telemetry/tools/inorder"
 )
 
 // A batch is some lines of one file, copied, to be judged together.
@@ -44,16 +43,15 @@ func (b *batch) reset() {
 	b.text, b.lines, b.damage = b.text[:0], b.lines[:0], nil
 }
 
-// A job is a batch on its way, and what was found in it.
+// A job is a batch and what was found in it.
 type job[R any] struct {
 	batch
 	found R
-	done  chan struct{} // holds one entry once it has been judged
 }
 
-// A line is what judge finds in a batch and take does with it. judge is called
-// from several goroutines, take from one, in the order of the lines; what judge
-// left in R from another batch is still there.
+// What judge finds in a batch take gets. judge is called from several goroutines,
+// take from one, in the order of the lines; what judge left in R from another
+// batch is still there.
 type stages[R any] struct {
 	judge func(*batch, *R)
 	take  func(*batch, *R) error
@@ -69,49 +67,28 @@ func run[R any](ctx context.Context, in Input, s stages[R]) error {
 	if snapshot != nil {
 		defer snapshot.Close()
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	workers := in.Workers
-	if workers < 1 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	flight := 2*workers + 1
-	p := &pipeline[R]{free: make(chan *job[R], flight), work: make(chan *job[R], flight), order: make(chan *job[R], flight)}
-	for range flight {
-		p.free <- &job[R]{done: make(chan struct{}, 1)}
-	}
-	var wait sync.WaitGroup
-	for range workers {
-		wait.Go(func() { p.judge(s.judge) })
-	}
-	var readErr error
-	wait.Go(func() { readErr = p.read(ctx, &in, snapshot) })
-	err = p.take(s.take)
-	cancel()
-	for range p.order { // what was on its way when take had enough
-	}
-	wait.Wait()
-	if err != nil {
-		return err
-	}
-	return readErr
+	return inorder.Run(ctx, in.Workers, inorder.Stages[job[R]]{
+		Read: func(next func() *job[R], send func(*job[R])) error {
+			return readBatches(ctx, &in, snapshot, next, send)
+		},
+		Judge: func(j *job[R]) { s.judge(&j.batch, &j.found) },
+		Take:  func(j *job[R]) error { return s.take(&j.batch, &j.found) },
+	})
 }
 
-// pipeline is where jobs are: free, waiting for a judge, and in order for take.
-type pipeline[R any] struct {
-	free, work, order chan *job[R]
-}
-
-// read cuts the input into jobs until it or ctx ends.
-func (p *pipeline[R]) read(ctx context.Context, in *Input, s *eventlog.Snapshot) error {
-	defer close(p.order)
-	defer close(p.work)
-	j, err := p.fresh(ctx)
-	if err != nil {
-		return err
+// readBatches cuts the input into jobs until it or ctx ends.
+func readBatches[R any](ctx context.Context, in *Input, s *eventlog.Snapshot, next func() *job[R], send func(*job[R])) error {
+	fresh := func() *job[R] {
+		j := next()
+		if j != nil {
+			j.reset()
+		}
+		return j
 	}
+	j := fresh()
 	for e, err := range in.lines(ctx, s) {
 		switch {
-		case ctx.Err() != nil:
+		case j == nil || ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil && !isDamage(err):
 			return err
@@ -120,53 +97,20 @@ func (p *pipeline[R]) read(ctx context.Context, in *Input, s *eventlog.Snapshot)
 			continue
 		}
 		if j.full(e) || len(j.damage) > 0 {
-			p.send(j)
-			if j, err = p.fresh(ctx); err != nil {
-				return err
+			send(j)
+			if j = fresh(); j == nil {
+				return ctx.Err()
 			}
 		}
 		j.add(e)
 	}
-	p.send(j)
+	if j != nil {
+		send(j)
+	}
 	return ctx.Err()
 }
 
 func isDamage(err error) bool {
 	var damaged *eventlog.DamageError
 	return errors.As(err, &damaged)
-}
-
-// fresh waits for a job that nobody needs any more.
-func (p *pipeline[R]) fresh(ctx context.Context) (*job[R], error) {
-	select {
-	case j := <-p.free:
-		j.reset()
-		return j, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// send never waits: there is room for every job there is.
-func (p *pipeline[R]) send(j *job[R]) {
-	p.order <- j
-	p.work <- j
-}
-
-func (p *pipeline[R]) judge(judge func(*batch, *R)) {
-	for j := range p.work {
-		judge(&j.batch, &j.found)
-		j.done <- struct{}{}
-	}
-}
-
-func (p *pipeline[R]) take(take func(*batch, *R) error) error {
-	for j := range p.order {
-		<-j.done
-		if err := take(&j.batch, &j.found); err != nil {
-			return err
-		}
-		p.free <- j
-	}
-	return nil
 }
