@@ -2,7 +2,6 @@ package command
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
@@ -58,7 +57,7 @@ func (c *cli) check(files []string, strings bool) error {
 
 // judgeEvent says why a line is no event; nil when it is one.
 func judgeEvent(l line) *schema.Violation {
-	if _, err := schema.Parse(l.text); err != nil {
+	if _, err := schema.ParseView(l.text); err != nil {
 		return violation(err, l.length)
 	}
 	return nil
@@ -89,35 +88,51 @@ type checker struct {
 	sum    checkAnswer
 }
 
-func (k *checker) read(name string, input io.Reader) error {
-	lines := newLineReader(input)
-	for {
-		l, err := lines.next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return &exitError{exitIO, fmt.Sprintf("cannot read on in %s: %v", name, err), ""}
-		}
-		k.say(name, l, k.judge(l))
-		if lines.waiting() {
-			k.out.flush()
-		}
-	}
+// judged is what was found in a block.
+type judged struct {
+	lines []judgedLine // those refused, and in JSON all
+	sum   checkAnswer
 }
 
-func (k *checker) say(name string, l line, no *schema.Violation) {
-	if no == nil {
-		k.sum.Accepted++
-		if k.json {
-			k.out.json(verdict{File: name, Line: l.number, Verdict: "accept"})
+type judgedLine struct {
+	number int
+	no     *schema.Violation // nil where it was accepted
+}
+
+func (k *checker) read(name string, input io.Reader) error {
+	err := eachBlock(input, func(l line, j *judged) {
+		no := k.judge(l)
+		if no == nil {
+			j.sum.Accepted++
+		} else {
+			j.sum.Refused++
 		}
-		return
+		if no != nil || k.json {
+			j.lines = append(j.lines, judgedLine{l.number, no})
+		}
+	}, func(before int, j *judged) error {
+		for _, l := range j.lines {
+			k.say(name, before+l.number, l.no)
+		}
+		k.out.flush()
+		k.sum.Accepted += j.sum.Accepted
+		k.sum.Refused += j.sum.Refused
+		*j = judged{lines: j.lines[:0]}
+		return nil
+	})
+	if err != nil {
+		return &exitError{exitIO, fmt.Sprintf("cannot read on in %s: %v", name, err), ""}
 	}
-	k.sum.Refused++
-	if !k.json {
-		fmt.Fprintln(k.stderr, refusal{name, l.number, no})
-		return
+	return nil
+}
+
+func (k *checker) say(name string, number int, no *schema.Violation) {
+	switch {
+	case !k.json:
+		fmt.Fprintln(k.stderr, refusal{name, number, no})
+	case no == nil:
+		k.out.json(verdict{File: name, Line: number, Verdict: "accept"})
+	default:
+		k.out.json(verdict{name, number, "reject", no.Category, &no.Pointer, &no.Length, no.Rule})
 	}
-	k.out.json(verdict{name, l.number, "reject", no.Category, &no.Pointer, &no.Length, no.Rule})
 }

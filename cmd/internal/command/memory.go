@@ -8,7 +8,7 @@ import (
 // batchMemory is what the heap of a batch command may grow to while there is
 // anything to collect. The program's own text comes on top, and 64 MiB are promised
 // for all of it.
-const batchMemory = 44 << 20
+const batchMemory = 36 << 20
 
 // boundMemory suits the collector to one pass over much data, most of which is
 // left behind at once: seldom, but before the process grows. GOGC and GOMEMLIMIT

@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	// batchBytes is how much is appended at once while input keeps coming.
-	batchBytes = 256 << 10
 	// toolTimeout is how long a tool waits for the log's lock.
 	toolTimeout = 10 * time.Second
 	// maxRefusals is how many refusals the JSON answer lists.
@@ -79,6 +77,9 @@ func (c *cli) record(files []string, level schema.Level) error {
 		c.drain(files)
 		return c.recorded(recordAnswer{Reason: p.off, Refusals: []refusal{}}, nil)
 	}
+	if err := haveFiles(files); err != nil { // before there is a log for nothing
+		return err
+	}
 	log, err := p.open()
 	if err != nil {
 		return err
@@ -125,36 +126,35 @@ func (s recordAnswer) others() string {
 	return text
 }
 
-// recorder reads lines and appends what passes, a batch at a time.
+// recorder appends what passes, a block of input at a time.
 type recorder struct {
 	permission
 	stderr io.Writer
 	log    *eventlog.Log
 	answer recordAnswer
+}
 
-	batch   []schema.Line
-	bytes   int
-	refused map[schema.Category]int64 // not yet counted in the log
+// checked is what was found in a block.
+type checked struct {
+	parser   schema.Parser
+	events   []schema.Line
+	skipped  int64
+	refusals []refusal // Line is counted from the block's beginning
 }
 
 // read records one input to its end.
 func (r *recorder) read(name string, input io.Reader) error {
-	lines := newLineReader(input)
-	for {
-		l, err := lines.next()
-		if errors.Is(err, io.EOF) {
-			return r.flush()
-		}
-		if err != nil {
-			return errors.Join(r.flush(), r.inputError(name, err))
-		}
-		r.take(name, l)
-		if r.bytes >= batchBytes || lines.waiting() {
-			if err := r.flush(); err != nil {
-				return err
-			}
-		}
+	var failed error // of the log, not of the input
+	err := eachBlock(input, func(l line, c *checked) { c.add(name, l, r.level) }, func(before int, c *checked) error {
+		failed = r.take(before, c)
+		clear(c.events)
+		c.events, c.refusals, c.skipped = c.events[:0], c.refusals[:0], 0
+		return failed
+	})
+	if err != nil && failed == nil {
+		return r.inputError(name, err)
 	}
+	return err
 }
 
 // inputError says how far the input could be read.
@@ -162,23 +162,22 @@ func (r *recorder) inputError(name string, err error) error {
 	return &exitError{exitIO, fmt.Sprintf("cannot read on in %s: %v", name, err), "what was read up to there is recorded"}
 }
 
-// take puts one line into the batch, or says why not.
-func (r *recorder) take(name string, l line) {
-	event, err := schema.Parse(l.text)
+// add checks one line.
+func (c *checked) add(name string, l line, level schema.Level) {
+	event, err := c.parser.Parse(l.text)
 	if err == nil {
 		var kept bool
-		if event, kept = event.AtLevel(r.level); !kept {
-			r.answer.Skipped++
+		if event, kept = event.AtLevel(level); !kept {
+			c.skipped++
 			return
 		}
 		event, err = withID(event)
 	}
 	if err != nil {
-		r.refuse(refusal{name, l.number, violation(err, l.length)})
+		c.refusals = append(c.refusals, refusal{name, l.number, violation(err, l.length)})
 		return
 	}
-	r.batch = append(r.batch, event)
-	r.bytes += len(event.Bytes()) + 1
+	c.events = append(c.events, event)
 }
 
 // withID gives an event that has none an id of its own.
@@ -193,40 +192,33 @@ func withID(event schema.Line) (schema.Line, error) {
 	return event.WithEventID(id.String())
 }
 
-func (r *recorder) refuse(no refusal) {
-	fmt.Fprintln(r.stderr, no)
-	r.answer.Refused++
-	if len(r.answer.Refusals) < maxRefusals {
-		r.answer.Refusals = append(r.answer.Refusals, no)
-	}
-	if r.refused == nil {
-		r.refused = map[schema.Category]int64{}
-	}
-	r.refused[no.Why.Category]++
-}
-
-// flush appends the batch and counts what was refused since the last one.
-func (r *recorder) flush() error {
-	if len(r.batch) > 0 {
-		n, err := r.log.Append(r.batch...)
-		r.answer.Accepted += int64(n)
-		if errors.Is(err, eventlog.ErrOff) {
-			return err
+// take appends the events of a block and counts what was refused.
+func (r *recorder) take(before int, c *checked) error {
+	refused := map[schema.Category]int64{}
+	for _, no := range c.refusals {
+		no.Line += before
+		fmt.Fprintln(r.stderr, no)
+		r.answer.Refused++
+		if len(r.answer.Refusals) < maxRefusals {
+			r.answer.Refusals = append(r.answer.Refusals, no)
 		}
-		if err != nil {
-			return r.appendError(err)
-		}
-		clear(r.batch)
-		r.batch, r.bytes = r.batch[:0], 0
+		refused[no.Why.Category]++
 	}
-	if len(r.refused) == 0 {
-		return nil
+	r.answer.Skipped += c.skipped
+	n, err := r.log.Append(c.events...)
+	r.answer.Accepted += int64(n)
+	if errors.Is(err, eventlog.ErrOff) {
+		return err
 	}
-	err := r.log.Count(eventlog.Losses{Refused: r.refused})
 	if err != nil {
 		return r.appendError(err)
 	}
-	r.refused = nil
+	if len(refused) == 0 {
+		return nil
+	}
+	if err := r.log.Count(eventlog.Losses{Refused: refused}); err != nil {
+		return r.appendError(err)
+	}
 	return nil
 }
 
