@@ -131,7 +131,7 @@ func (l *Log) shelve(m *meta, ls *listing) error {
 		if !m.upload.sentWhole(number, m.Floor) {
 			continue
 		}
-		if err := l.fs.MkdirAll(l.path(sentDir)); err != nil {
+		if err := l.makeSubdirectory(sentDir); err != nil {
 			return fmt.Errorf("keep what was sent: %w", err)
 		}
 		for _, name := range []string{ls.lz4[number], ls.plain[number]} {
@@ -195,7 +195,7 @@ func (l *Log) keepRefused(ls *listing, b *Batch, v Verdict) error {
 	if err != nil {
 		return err
 	}
-	if err := l.fs.MkdirAll(l.path(refusedDir)); err != nil {
+	if err := l.makeSubdirectory(refusedDir); err != nil {
 		return fmt.Errorf("keep refused lines: %w", err)
 	}
 	name := fmt.Sprintf("%0*d-%010d", numberDigits, b.from.Segment, b.from.Offset)

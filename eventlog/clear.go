@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"caro.sh/telemetry/eventlog/vfs"
 )
@@ -232,17 +233,18 @@ type kept struct {
 	info fs.FileInfo
 }
 
-// copies lists the regular files of a subdirectory by name.
+// copies lists the files of sent/ or refused/ that are a log's own. What else is
+// there is somebody's, and so is all of it behind a link.
 func (l *Log) copies(sub string) ([]kept, error) {
-	entries, err := l.fs.ReadDir(l.path(sub))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	entries, err := l.subdirectory(sub)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", sub, err)
 	}
 	var all []kept
 	for _, e := range entries {
+		if !isCopy(sub, e.Name()) {
+			continue
+		}
 		name := filepath.Join(sub, e.Name())
 		info, err := l.fs.Lstat(l.path(name))
 		switch {
@@ -254,4 +256,38 @@ func (l *Log) copies(sub string) ([]kept, error) {
 		}
 	}
 	return all, nil
+}
+
+// subdirectory lists a directory of the log's; one that is missing, or a link to
+// another, has nothing in it.
+func (l *Log) subdirectory(sub string) ([]fs.DirEntry, error) {
+	info, err := l.fs.Lstat(l.path(sub))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.fs.ReadDir(l.path(sub))
+}
+
+func isCopy(sub, name string) bool {
+	if sub == refusedDir {
+		return strings.HasSuffix(name, plainSuffix)
+	}
+	_, _, ok := parseSegment(name)
+	return ok
+}
+
+// makeSubdirectory makes a directory of the log's for copies. A link to another is
+// not one.
+func (l *Log) makeSubdirectory(sub string) error {
+	if err := l.fs.MkdirAll(l.path(sub)); err != nil {
+		return err
+	}
+	info, err := l.fs.Lstat(l.path(sub))
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s: %w (it is a link)", sub, ErrForeign)
+	}
+	return err
 }

@@ -229,3 +229,29 @@ func TestDamagedMetaRaisesTheFloor(t *testing.T) {
 		}
 	}
 }
+
+func TestNothingBehindALinkIsRemoved(t *testing.T) {
+	dir, elsewhere := buildChore(t), t.TempDir()
+	theirs := []string{filepath.Join(elsewhere, "letter.txt"), filepath.Join(elsewhere, "events-0000000001-2026-01-05T00-00-00.000.ndjson")}
+	for _, sub := range []string{sentDir, refusedDir} {
+		if err := errors.Join(os.RemoveAll(filepath.Join(dir, sub)), os.Symlink(elsewhere, filepath.Join(dir, sub))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := time.Now().AddDate(0, -2, 0)
+	for _, name := range theirs {
+		if err := errors.Join(os.WriteFile(name, []byte("theirs\n"), 0o600), os.Chtimes(name, old, old)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := openLog(t, dir, nil)
+	_, err := l.Clear(ClearOptions{Copies: true})
+	if err := errors.Join(err, l.Expire()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range theirs {
+		if _, err := os.Stat(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
