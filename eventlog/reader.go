@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"iter"
 	"path/filepath"
-	"slices"
 )
 
 // Entry is one line of the log as it stands there: whole, not blank and not
@@ -67,18 +66,12 @@ func (s *Snapshot) Lines() iter.Seq2[Entry, error] {
 // lines goes through one segment from a byte on.
 func (s *Snapshot) lines(seg Segment, from int64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		src, name, err := s.source(seg)
+		src, name, err := s.from(seg, from)
 		if err != nil {
 			yield(Entry{}, &DamageError{Segment: seg.Number, Name: seg.Name, Err: err})
 			return
 		}
 		defer src.Close()
-		if _, err := io.CopyN(io.Discard, src, from); err != nil {
-			if !errors.Is(err, io.EOF) {
-				yield(Entry{}, &DamageError{Segment: seg.Number, Name: name, Err: err})
-			}
-			return
-		}
 		r := newLineReader(src)
 		r.offset = from
 		for {
@@ -128,43 +121,4 @@ func (s *Snapshot) source(seg Segment) (src io.ReadCloser, name string, err erro
 		err = ErrGone
 	}
 	return src, name, err
-}
-
-// Backward goes through all lines, newest first. It holds one segment in memory
-// at a time.
-func (s *Snapshot) Backward() iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
-		for _, seg := range slices.Backward(s.segments) {
-			if !s.backward(seg, yield) {
-				return
-			}
-		}
-	}
-}
-
-// backward collects where the lines of one segment begin, then returns to them.
-func (s *Snapshot) backward(seg Segment, yield func(Entry, error) bool) bool {
-	type kept struct {
-		at   int64
-		from int
-		to   int
-	}
-	var content []byte
-	var lines []kept
-	for e, err := range s.lines(seg, 0) {
-		if err != nil {
-			if !yield(Entry{}, err) {
-				return false
-			}
-			continue
-		}
-		lines = append(lines, kept{e.Offset, len(content), len(content) + len(e.Raw)})
-		content = append(content, e.Raw...)
-	}
-	for _, k := range slices.Backward(lines) {
-		if !yield(Entry{Raw: content[k.from:k.to], Segment: seg.Number, Name: seg.Name, Offset: k.at}, nil) {
-			return false
-		}
-	}
-	return true
 }
