@@ -38,6 +38,9 @@ func (c *cli) clear(yes bool) error {
 	if err != nil {
 		return err
 	}
+	if err := notReceived(dir); err != nil {
+		return err
+	}
 	if err := c.confirm(yes, "Remove all events in "+dir+"?"); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"caro.sh/telemetry/eventlog"
 	"caro.sh/telemetry/eventlog/settings"
 	"caro.sh/telemetry/schema"
+	"caro.sh/telemetry/tools/ingest"
 )
 
 // permission is whether and how a command that adds events may do so.
@@ -83,6 +84,19 @@ func (c *cli) drain(files []string) {
 
 // open opens the log for a tool, which waits for its turn longer than a host.
 func (p permission) open() (*eventlog.Log, error) {
+	if err := notReceived(p.dir); err != nil {
+		return nil, err
+	}
 	log, err := eventlog.Open(p.dir, p.log)
 	return log, logError(err, p.dir, true)
+}
+
+// notReceived refuses a receiver's directory: a host's settings say how much of a
+// log is kept, and what others sent is not this host's to remove.
+func notReceived(dir string) error {
+	if !ingest.IsStore(dir) {
+		return nil
+	}
+	return &exitError{exitCannotCreate, dir + " is a receiver's directory, not the log of a host",
+		"name the log of a host with --dir; a receiver's is changed by caro-telemetry-ingest and caro-telemetry-compact"}
 }

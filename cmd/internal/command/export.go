@@ -106,6 +106,11 @@ func (c *cli) export(f exportFlags) error {
 	if err != nil {
 		return err
 	}
+	if o.Clear {
+		if err := notReceived(dir); err != nil {
+			return err
+		}
+	}
 	bar := c.progress("exporting")
 	o.Progress = bar.at
 	result, err := export.Run(ctx, dir, o)

@@ -83,6 +83,9 @@ func (c *cli) upload(f uploadFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := notReceived(dir); err != nil {
+		return err
+	}
 	o, err := c.uploadOptions(s, f)
 	if err != nil {
 		return err
