@@ -58,8 +58,22 @@ func tallyOf(content []byte) tally {
 			latest = text
 		}
 	}
-	t.see(parseTime(earliest))
-	t.see(parseTime(latest))
+	first, last := parseTime(earliest), parseTime(latest)
+	if earliest != nil && (first.IsZero() || last.IsZero()) { // somebody's text that only looks like a time
+		return tallyOneByOne(content)
+	}
+	t.see(first)
+	t.see(last)
+	return t
+}
+
+func tallyOneByOne(content []byte) tally {
+	t := tally{Bytes: int64(len(content))}
+	for line := range bytes.Lines(content) {
+		if line = bytes.TrimSuffix(line, []byte{'\n'}); !isBlank(line) {
+			t.add(line)
+		}
+	}
 	return t
 }
 
