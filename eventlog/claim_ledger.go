@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"caro.sh/telemetry/eventlog/vfs"
@@ -91,4 +93,33 @@ func (l *Log) shortenLedger(f io.Reader, text []byte) error {
 		half = half[i+1:]
 	}
 	return l.replaceFile(ledgerName, append(bytes.Clone(half), text...))
+}
+
+// ledgerTail holds more than the longest line of the ledger twice.
+const ledgerTail = 8 << 10
+
+// LastAttempt is the newest entry of the ledger of uploads, nil where no batch was
+// ever sent. A line that a dead uploader began and did not end is passed over.
+func (s *Snapshot) LastAttempt() (*LedgerEntry, error) {
+	f, err := s.fs.Open(filepath.Join(s.dir, ledgerName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the ledger of uploads cannot be read: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("the ledger of uploads cannot be read: %w", err)
+	}
+	tail := make([]byte, min(info.Size(), ledgerTail))
+	n, _ := f.ReadAt(tail, info.Size()-int64(len(tail))) // what was read tells enough
+	for _, line := range slices.Backward(bytes.Split(tail[:n], []byte("\n"))) {
+		var e LedgerEntry
+		if json.Unmarshal(line, &e) == nil && e.Outcome != "" {
+			return &e, nil
+		}
+	}
+	return nil, nil
 }

@@ -12,9 +12,9 @@ import (
 // Stages are what happens to a job, a piece of the stream that is as large as is
 // good for a core. A job that was taken is used again, with the memory it has.
 type Stages[J any] struct {
-	// Read cuts the stream: it fills what next gives, until that is nil, and passes
-	// it to send. It runs in a goroutine of its own. What it has not sent is lost.
-	Read func(next func() *J, send func(*J)) error
+	// Read cuts the stream: it fills what next gives, until that is nil, and then
+	// calls send. It runs in a goroutine of its own. What it has not sent is lost.
+	Read func(next func() *J, send func()) error
 	// Judge works on one job; several at a time are being judged.
 	Judge func(*J)
 	// Take gets the jobs in the order they were sent, in the goroutine of Run.
@@ -82,7 +82,7 @@ func newLine[J any](workers int) *line[J] {
 	return l
 }
 
-func (l *line[J]) read(ctx context.Context, read func(func() *J, func(*J)) error) error {
+func (l *line[J]) read(ctx context.Context, read func(func() *J, func()) error) error {
 	var current *station[J]
 	next := func() *J {
 		select {
@@ -92,7 +92,7 @@ func (l *line[J]) read(ctx context.Context, read func(func() *J, func(*J)) error
 			return nil
 		}
 	}
-	send := func(*J) { // never waits: there is room for every job there is
+	send := func() { // never waits: there is room for every job there is
 		l.order <- current
 		l.work <- current
 	}

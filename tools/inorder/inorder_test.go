@@ -11,8 +11,8 @@ import (
 )
 
 // numbers reads 0, 1, 2 … up to n, and counts how many it sent.
-func numbers(n int, sent *atomic.Int64) func(func() *int, func(*int)) error {
-	return func(next func() *int, send func(*int)) error {
+func numbers(n int, sent *atomic.Int64) func(func() *int, func()) error {
+	return func(next func() *int, send func()) error {
 		for i := range n {
 			j := next()
 			if j == nil {
@@ -20,7 +20,7 @@ func numbers(n int, sent *atomic.Int64) func(func() *int, func(*int)) error {
 			}
 			*j = i
 			sent.Add(1)
-			send(j)
+			send()
 		}
 		return nil
 	}
@@ -72,8 +72,9 @@ func TestTheFirstErrorEndsIt(t *testing.T) {
 	readErr := errors.New("unreadable")
 	taken = 0
 	err = Run(context.Background(), 2, Stages[int]{Judge: func(*int) {}, Take: func(*int) error { taken++; return nil },
-		Read: func(next func() *int, send func(*int)) error {
-			send(next())
+		Read: func(next func() *int, send func()) error {
+			next()
+			send()
 			next() // begun and never sent
 			return readErr
 		}})
@@ -101,8 +102,9 @@ func TestNobodyWaitsForAReaderThatMayBeLeft(t *testing.T) {
 	never := make(chan struct{})
 	defer close(never)
 	err := Run(context.Background(), 2, Stages[int]{
-		Read: func(next func() *int, send func(*int)) error {
-			send(next())
+		Read: func(next func() *int, send func()) error {
+			next()
+			send()
 			<-never
 			return nil
 		},

@@ -68,7 +68,7 @@ func run[R any](ctx context.Context, in Input, s stages[R]) error {
 		defer snapshot.Close()
 	}
 	return inorder.Run(ctx, in.Workers, inorder.Stages[job[R]]{
-		Read: func(next func() *job[R], send func(*job[R])) error {
+		Read: func(next func() *job[R], send func()) error {
 			return readBatches(ctx, &in, snapshot, next, send)
 		},
 		Judge: func(j *job[R]) { s.judge(&j.batch, &j.found) },
@@ -77,7 +77,7 @@ func run[R any](ctx context.Context, in Input, s stages[R]) error {
 }
 
 // readBatches cuts the input into jobs until it or ctx ends.
-func readBatches[R any](ctx context.Context, in *Input, s *eventlog.Snapshot, next func() *job[R], send func(*job[R])) error {
+func readBatches[R any](ctx context.Context, in *Input, s *eventlog.Snapshot, next func() *job[R], send func()) error {
 	fresh := func() *job[R] {
 		j := next()
 		if j != nil {
@@ -97,7 +97,7 @@ func readBatches[R any](ctx context.Context, in *Input, s *eventlog.Snapshot, ne
 			continue
 		}
 		if j.full(e) || len(j.damage) > 0 {
-			send(j)
+			send()
 			if j = fresh(); j == nil {
 				return ctx.Err()
 			}
@@ -105,7 +105,7 @@ func readBatches[R any](ctx context.Context, in *Input, s *eventlog.Snapshot, ne
 		j.add(e)
 	}
 	if j != nil {
-		send(j)
+		send()
 	}
 	return ctx.Err()
 }

@@ -70,7 +70,7 @@ func (c *cli) addReceiver(cmd clause, f *ingestFlags) {
 
 // serve runs the receiver until it is asked to end.
 func (c *cli) serve(f ingestFlags) error {
-	setMemoryLimit(serverMemory)
+	defer setMemoryLimit(serverMemory)()
 	o, err := f.serveOptions()
 	if err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -17,13 +16,8 @@ import (
 	"caro.sh/telemetry/tools/ingest"
 )
 
-const (
-	// importEraseWait is how long import waits for the end of an erasure.
-	importEraseWait = 10 * time.Minute
-	// importMemory is what its collector aims at: with the pages of the index that
-	// are mapped, import stays below 64 MiB however large the files are.
-	importMemory = 32 << 20
-)
+// importEraseWait is how long import waits for the end of an erasure.
+const importEraseWait = 10 * time.Minute
 
 // importAnswer is the answer of import.
 type importAnswer struct {
@@ -56,7 +50,7 @@ func (c *cli) addImport(app *kingpin.Application) {
 }
 
 func (c *cli) importFiles(f ingestFlags, files []string) error {
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(importMemory))
+	defer setMemoryLimit(importMemory)()
 	logger := slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	o := f.storeOptions(c, logger)
 	o.EraseWait = importEraseWait

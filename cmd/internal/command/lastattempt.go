@@ -1,17 +1,10 @@
 package command
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
-	"slices"
 	"time"
 
 	"caro.sh/telemetry/eventlog"
-	"caro.sh/telemetry/eventlog/vfs"
 	"caro.sh/telemetry/tools/upload"
 )
 
@@ -22,33 +15,11 @@ type lastAttempt struct {
 	Outcome string    `json:"outcome"`
 }
 
-// ledgerTail holds more than the longest line of the ledger twice.
-const ledgerTail = 8 << 10
-
-// readLastAttempt is nil where no batch was ever sent. A line that a dead uploader
-// began and did not end is passed over.
-func readLastAttempt(dir string) (*lastAttempt, error) {
-	f, err := vfs.Disk.Open(filepath.Join(dir, "uploads.ndjson"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+func attemptOf(e *eventlog.LedgerEntry) *lastAttempt {
+	if e == nil {
+		return nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("the ledger of uploads cannot be read: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("the ledger of uploads cannot be read: %w", err)
-	}
-	tail := make([]byte, min(info.Size(), ledgerTail))
-	n, _ := f.ReadAt(tail, info.Size()-int64(len(tail))) // what was read tells enough
-	for _, line := range slices.Backward(bytes.Split(tail[:n], []byte("\n"))) {
-		var e eventlog.LedgerEntry
-		if json.Unmarshal(line, &e) == nil && e.Outcome != "" {
-			return &lastAttempt{e.Time, e.Status, e.Outcome}, nil
-		}
-	}
-	return nil, nil
+	return &lastAttempt{e.Time, e.Status, e.Outcome}
 }
 
 // failed says in words that the attempt was no success, "" when it was one.

@@ -37,12 +37,12 @@ type block[R any] struct {
 func eachBlock[R any](input io.Reader, judge func(line, *R), take func(before int, found *R) error) error {
 	before := 0
 	return inorder.Run(context.Background(), 0, inorder.Stages[block[R]]{
-		Read: func(next func() *block[R], send func(*block[R])) error {
+		Read: func(next func() *block[R], send func()) error {
 			c := cutter{r: input}
 			for b := next(); b != nil; b = next() {
 				var err error
 				if b.text, b.long, err = c.cut(b.text[:0]); len(b.text) > 0 {
-					send(b)
+					send()
 				}
 				if errors.Is(err, io.EOF) {
 					return nil

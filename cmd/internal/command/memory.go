@@ -24,8 +24,15 @@ func boundMemory() {
 // bounded elsewhere.
 const serverMemory = 96 << 20
 
-func setMemoryLimit(bytes int64) {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(bytes)
+// importMemory is less than batchMemory: with the pages of the index that are
+// mapped, import stays below 64 MiB however large the files are.
+const importMemory = 32 << 20
+
+// setMemoryLimit returns how to undo it.
+func setMemoryLimit(bytes int64) (undo func()) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return func() {}
 	}
+	before := debug.SetMemoryLimit(bytes)
+	return func() { debug.SetMemoryLimit(before) }
 }

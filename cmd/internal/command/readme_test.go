@@ -26,10 +26,19 @@ var tours = map[string]int{"README.md": 7, "docs/settings.md": 1, "docs/embeddin
 // other pages, one after the other, and compares what they print. "…" stands
 // for anything in a line.
 func TestReadmeTour(t *testing.T) {
+	root := tourRoot(t, "bash", "jq")
+	for page, blocks := range tours {
+		t.Run(page, func(t *testing.T) { tour(t, root, page, blocks) })
+	}
+}
+
+// tourRoot is the project's directory, for a tour that runs these programs.
+func tourRoot(t *testing.T, programs ...string) string {
+	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("the tour shows what the tools of Linux print")
 	}
-	for _, program := range []string{"bash", "jq"} {
+	for _, program := range programs {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("there is no %s to run the tour with", program)
 		}
@@ -38,9 +47,7 @@ func TestReadmeTour(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for page, blocks := range tours {
-		t.Run(page, func(t *testing.T) { tour(t, root, page, blocks) })
-	}
+	return root
 }
 
 func tour(t *testing.T, root, page string, blocks int) {

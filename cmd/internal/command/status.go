@@ -123,9 +123,11 @@ func (a *statusAnswer) lookInto(dir string, now time.Time) {
 		a.add(seg, events, bytes, seg.Number <= snapshot.Floor())
 	}
 	a.addUploads(snapshot)
-	if a.LastAttempt, err = readLastAttempt(dir); err != nil {
+	attempt, err := snapshot.LastAttempt()
+	if err != nil {
 		a.Problems = append(a.Problems, err.Error())
 	}
+	a.LastAttempt = attemptOf(attempt)
 	if a.Oldest != nil {
 		age := int64(now.Sub(*a.Oldest).Seconds())
 		a.OldestAge = &age
