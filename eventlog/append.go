@@ -7,6 +7,10 @@ import (
 	"caro.sh/telemetry/schema"
 )
 
+// hastened is after how many bytes of the active segment the disk is told to begin
+// with them, so that sealing it waits for little.
+const hastened = MB
+
 // Append adds lines to the active segment and seals it first when they would
 // not fit. The first n lines are kept: they survive this process, and after
 // Sync or Seal a power cut too. The error is nil exactly when n is len(lines);
@@ -120,6 +124,9 @@ func (l *Log) write(t *tail, count int) (int, error) {
 		return l.salvage(t), err
 	}
 	l.seen, l.size = t.info, t.size+int64(len(l.buf))
+	if t.f != nil && l.size/hastened > t.size/hastened {
+		vfs.Hasten(t.f)
+	}
 	return count, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"slices"
 	"sync"
 )
 
@@ -33,7 +32,10 @@ func (l *Log) rotateLocked(t *tail) (*meta, *listing, error) {
 		return nil, nil, err
 	}
 	defer release()
-	if err := t.f.Sync(); err != nil {
+	synced := make(chan error, 1)
+	go func() { synced <- t.f.Sync() }()
+	counted := tallyOf(content)
+	if err := <-synced; err != nil {
 		return nil, nil, fmt.Errorf("sync: %w", err) // the file stays active; nothing is retried on this handle
 	}
 	r := l.rotator()
@@ -46,7 +48,7 @@ func (l *Log) rotateLocked(t *tail) (*meta, *listing, error) {
 		return nil, nil, fmt.Errorf("sync the directory: %w", err)
 	}
 	m.NextNumber = number + 1
-	m.remember(number, tallyOf(content))
+	m.remember(number, counted)
 	return m, ls, nil
 }
 
@@ -84,7 +86,10 @@ func (t *tail) whole() (content []byte, release func(), err error) {
 	}
 	memory := wholes.Get().(*[]byte)
 	release = func() { wholes.Put(memory) }
-	*memory = slices.Grow((*memory)[:0], int(t.size))[:t.size]
+	if int64(cap(*memory)) < t.size {
+		*memory = make([]byte, (t.size+MB)/MB*MB) // segments are not all of one size
+	}
+	*memory = (*memory)[:t.size]
 	if _, err := t.f.ReadAt(*memory, 0); err != nil && !errors.Is(err, io.EOF) {
 		release()
 		return nil, nil, fmt.Errorf("read before rotation: %w", err)

@@ -82,6 +82,36 @@ func TestParserSharesMemory(t *testing.T) {
 	}
 }
 
+func TestParserTakesItsMemoryAgain(t *testing.T) {
+	lines := sessions(t)
+	var p Parser
+	round := func() {
+		p.Reset()
+		var kept []Line
+		for _, raw := range lines {
+			if line, err := p.Parse(raw); err == nil {
+				kept = append(kept, line)
+			}
+		}
+		for i, line := range kept {
+			if line.String() != string(lines[i]) {
+				t.Fatalf("line %d is %s since lines of the same round came after it", i, line)
+			}
+		}
+	}
+	round()
+	round()
+	all := func() {
+		p.Reset()
+		for _, raw := range lines {
+			_, _ = p.Parse(raw)
+		}
+	}
+	if n := testing.AllocsPerRun(5, all); n > 0 {
+		t.Errorf("%v allocations for %d lines after a Reset", n, len(lines))
+	}
+}
+
 func TestViewSaysWhatParseSays(t *testing.T) {
 	check := func(raw []byte, canonical bool) {
 		t.Helper()

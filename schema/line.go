@@ -143,6 +143,9 @@ func (l Line) EventID() string {
 	return string(l.raw[l.sessionIDAt()+sessionIDBytes+len(beforeEventID):][:eventIDBytes])
 }
 
+// HasEventID reports whether the line has an id of its own.
+func (l Line) HasEventID() bool { return l.hasID }
+
 // timestampAt is where the text of the timestamp begins. l must not be zero.
 func (l Line) timestampAt() int {
 	return len(beforeEvent) + len(eventNames[l.event-1]) + len(beforeTimestamp)

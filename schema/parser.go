@@ -8,6 +8,7 @@ const parserBytes = 64 << 10
 // keeps its block. The zero Parser is ready to use, by one goroutine.
 type Parser struct {
 	block []byte
+	used  int // since the last Reset
 }
 
 // Parse is the function Parse.
@@ -17,9 +18,19 @@ func (p *Parser) Parse(raw []byte) (Line, error) {
 		return parseOther(raw)
 	}
 	if cap(p.block)-len(p.block) < len(raw) {
-		p.block = make([]byte, 0, parserBytes)
+		p.block = make([]byte, 0, max(parserBytes, len(raw)))
 	}
 	begin := len(p.block)
 	p.block = append(p.block, raw...)
+	p.used += len(raw)
 	return Line{p.block[begin:len(p.block):len(p.block)], h}, nil
+}
+
+// Reset lets the lines that come take the memory of those before, of which nothing
+// may be kept. As many again as there were need no other.
+func (p *Parser) Reset() {
+	if p.used > cap(p.block) {
+		p.block = make([]byte, 0, p.used)
+	}
+	p.block, p.used = p.block[:0], 0
 }

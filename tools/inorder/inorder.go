@@ -74,7 +74,7 @@ type line[J any] struct {
 }
 
 func newLine[J any](workers int) *line[J] {
-	flight := 4*workers + 1
+	flight := 2*workers + 2
 	l := &line[J]{free: make(chan *station[J], flight), work: make(chan *station[J], flight), order: make(chan *station[J], flight), left: make(chan struct{})}
 	for range flight {
 		l.free <- &station[J]{done: make(chan struct{}, 1)}

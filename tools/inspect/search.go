@@ -79,6 +79,7 @@ type matches struct {
 
 func (m *matches) search(ctx context.Context, b *batch, o *SearchOptions, print bool) {
 	m.text, m.matched, m.skipped, m.failed = m.text[:0], 0, 0, nil
+	m.parser.Reset()
 	for i := range b.lines {
 		raw := b.line(i)
 		if !o.Raw {

@@ -66,6 +66,7 @@ type findings struct {
 
 func (f *findings) read(b *batch, filter *Filter) {
 	f.facts, f.skipped = f.facts[:0], 0
+	f.parser.Reset()
 	for i := range b.lines {
 		l, err := f.parser.Parse(b.line(i))
 		if err != nil {

@@ -108,6 +108,7 @@ type broken struct {
 // judgeLines checks that every line is an event in canonical form.
 func judgeLines(b *batch, r *broken) {
 	r.found = r.found[:0]
+	r.parser.Reset()
 	for i := range b.lines {
 		raw := b.line(i)
 		f := Finding{Severity: Wrong, File: b.name, Segment: b.segment, Offset: b.lines[i].offset}

@@ -149,6 +149,7 @@ func (r *recorder) read(name string, input io.Reader) error {
 		failed = r.take(before, c)
 		clear(c.events)
 		c.events, c.refusals, c.skipped = c.events[:0], c.refusals[:0], 0
+		c.parser.Reset()
 		return failed
 	})
 	if err != nil && failed == nil {
@@ -182,7 +183,7 @@ func (c *checked) add(name string, l line, level schema.Level) {
 
 // withID gives an event that has none an id of its own.
 func withID(event schema.Line) (schema.Line, error) {
-	if event.EventID() != "" {
+	if event.HasEventID() {
 		return event, nil
 	}
 	id, err := uuid.NewV7()
