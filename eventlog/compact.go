@@ -81,8 +81,9 @@ func packFrom(open func() (io.ReadCloser, error), size int64, level Level) ([]by
 	if err != nil {
 		return nil, err
 	}
-	var frame bytes.Buffer
-	err = pack(&frame, src, size, level)
+	// Enough for most: growing on the way costs as much as the compression.
+	frame := bytes.NewBuffer(make([]byte, 0, size/3))
+	err = pack(frame, src, size, level)
 	return frame.Bytes(), errors.Join(err, src.Close())
 }
 
@@ -144,7 +145,8 @@ func (l *Log) stage(tmp string, r replacement) (vfs.File, error) {
 	if !r.present(ls) {
 		return nil, ErrGone
 	}
-	if int64(len(r.frame)) > l.swapRoom(ls) {
+	// What is to be erased goes, cap or no cap: for a moment both forms are there.
+	if r.tally == nil && int64(len(r.frame)) > l.swapRoom(ls) {
 		return nil, fmt.Errorf("no room for another %d bytes: %w", len(r.frame), ErrFull)
 	}
 	f, err := l.fs.Create(tmp)

@@ -297,6 +297,25 @@ func TestCompactionStaysUnderTheCap(t *testing.T) {
 	}
 }
 
+func TestFullLogIsErasedAllTheSame(t *testing.T) {
+	dir := t.TempDir()
+	full := Options{MaxBytes: MinMaxBytes, Refuse: true}
+	l := openLog(t, dir, &full)
+	if _, err := l.Append(testLines(t, 1, 10_000)...); !errors.Is(err, ErrFull) {
+		t.Fatalf("Append: %v, want ErrFull", err)
+	}
+	if err := l.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	before := ids(t, dir)
+	l = maintainer(t, dir, &full)
+	n, err := l.Erase(1, func(line []byte) bool { return strings.Contains(string(line), testID(1, 1)) })
+	after := ids(t, dir)
+	if n != 1 || err != nil || after[testID(1, 1)] != 0 || len(after) != len(before)-1 {
+		t.Errorf("erased %d, %v; %d events of %d left", n, err, len(after), len(before))
+	}
+}
+
 func TestEraseForgetsTheOldCount(t *testing.T) {
 	dir := grown(t, 4)
 	l := maintainer(t, dir, nil)

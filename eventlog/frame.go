@@ -34,8 +34,9 @@ func pack(dst io.Writer, src io.Reader, size int64, level Level) error {
 	if err != nil {
 		return fmt.Errorf("set up LZ4: %w", err)
 	}
-	// Not the library's ReadFrom, which a release of it got wrong.
-	n, err := io.Copy(struct{ io.Writer }{w}, src)
+	// Not the library's ReadFrom, which a release of it got wrong; whole blocks,
+	// which it compresses where they are.
+	n, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{src}, make([]byte, 1<<20))
 	if err == nil {
 		err = w.Close()
 	}
