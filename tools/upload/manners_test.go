@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"caro.sh/telemetry/eventlog"
+	"caro.sh/telemetry/schema"
 	"caro.sh/telemetry/eventlog/session"
 )
 
@@ -281,6 +282,25 @@ func TestWhatWasSentIsNotClearedUnsent(t *testing.T) {
 		if g.losses().Total() != 0 || len(g.files("sent")) != 1 {
 			t.Errorf("%s: %+v, %v", name, g.losses(), g.files("sent"))
 		}
+	}
+}
+
+func TestASmallerCapThanTheHostsRemovesNothing(t *testing.T) {
+	g := newRig(t, 0)
+	l, err := eventlog.Open(g.dir, &eventlog.Options{MaxBytes: 100 * eventlog.MB, Now: g.clock.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make([]schema.Line, 8000)
+	for i := range lines {
+		lines[i] = testLine(t, i)
+	}
+	if _, err := l.Append(lines...); err != nil {
+		t.Fatal(err)
+	}
+	g.o.Log.MaxBytes = eventlog.MinMaxBytes
+	if r := g.must(Done); r.Sent != 8000 || g.stored() != 8000 || g.losses().Total() != 0 {
+		t.Errorf("%+v, %d stored, %+v", r, g.stored(), g.losses())
 	}
 }
 

@@ -153,6 +153,9 @@ func newRunner(dir string, o Options) (*runner, error) {
 		o.Now = time.Now
 	}
 	o.Log.Now = o.Now
+	// A host may have a higher cap than this process knows of. What it still
+	// holds is sent, and never removed to make room.
+	o.Log.Refuse = true
 	if o.Random == nil {
 		o.Random = rand.Float64
 	}
