@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"caro.sh/telemetry/eventlog"
-	"caro.sh/telemetry/schema"
 	"caro.sh/telemetry/eventlog/session"
+	"caro.sh/telemetry/schema"
 )
 
 func TestTheIntervalIsKeptUnlessForced(t *testing.T) {
