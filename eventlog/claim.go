@@ -12,9 +12,10 @@ import (
 // it is sealed, what is removed meanwhile is not. It is used by one goroutine.
 //
 // Batches are taken with Next and ended with Finish, Hold or Later, one after
-// the other. A process may die anywhere: the next one's first batch is then the
-// one that was in flight, byte for byte. The end of one batch may be written down
-// together with the beginning of the next.
+// the other; the next one may be sent before, once it is announced. A process may
+// die anywhere: the next one's first batches are then those that were in flight,
+// byte for byte. The end of one batch may be written down together with the
+// beginning of the next.
 type Claim struct {
 	log     *Log
 	lock    io.Closer
@@ -92,6 +93,9 @@ func (c *Claim) open() error {
 // where it is and passed over. Where the batch is the one that Ahead has cut
 // already, that one is returned; without any, ahead is nil.
 func (c *Claim) Next(most Limits, ahead *Batch) (*Batch, error) {
+	if c.announced(ahead) {
+		return ahead, nil
+	}
 	for {
 		b, err := c.peek(most, ahead)
 		if err == nil && b != nil {
@@ -108,16 +112,6 @@ func (c *Claim) Next(most Limits, ahead *Batch) (*Batch, error) {
 	}
 }
 
-// Ahead cuts what will be the next batch if this one ends with a Finish, nil where
-// its segment has no more. It may be called in another goroutine, as long as that
-// is over before any other method is called.
-func (c *Claim) Ahead(b *Batch, most Limits) *Batch {
-	if b.to.Segment != c.current.number || b.to.Offset >= int64(len(c.current.bytes)) {
-		return nil
-	}
-	return cut(c.current.bytes, b.to, int64(len(c.current.bytes)), most)
-}
-
 // peek cuts the next batch without changing anything but what it found damaged.
 func (c *Claim) peek(most Limits, ahead *Batch) (*Batch, error) {
 	if f := c.state.InFlight; f != nil {
@@ -130,7 +124,7 @@ func (c *Claim) peek(most Limits, ahead *Batch) (*Batch, error) {
 			return nil, err
 		}
 		// It is not there any more as it was.
-		if err := c.change(func(u *uploadState) { u.InFlight = nil }); err != nil {
+		if err := c.change(func(u *uploadState) { u.InFlight, u.Ahead = nil, nil }); err != nil {
 			return nil, err
 		}
 	}
@@ -210,7 +204,7 @@ func (c *Claim) stale(b *Batch, m *meta, ls *listing) bool {
 	if name != "" {
 		return false
 	}
-	c.state.InFlight = nil
+	c.state.InFlight, c.state.Ahead = nil, nil
 	if h := c.state.Held; h != nil && h.From.Segment <= m.RemovedThrough {
 		c.state.Held = nil
 	}
@@ -222,7 +216,8 @@ func (c *Claim) stale(b *Batch, m *meta, ls *listing) bool {
 // the place of the upload stays before it.
 func (c *Claim) Hold(b *Batch) error {
 	return c.change(func(u *uploadState) {
-		u.Held, u.InFlight = b.flight(), nil
+		u.Held = b.flight()
+		u.landed()
 	})
 }
 
@@ -246,7 +241,7 @@ func (c *Claim) Held() (*Batch, error) {
 // GiveBack makes everything since the last Finish pending again, the batch in
 // flight included: the receiver has said that it holds none of it.
 func (c *Claim) GiveBack() error {
-	return c.change(func(u *uploadState) { u.Held, u.InFlight = nil, nil })
+	return c.change(func(u *uploadState) { u.Held, u.InFlight, u.Ahead = nil, nil, nil })
 }
 
 // Later remembers when the next attempt may be made, and whether the server

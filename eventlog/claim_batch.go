@@ -31,8 +31,9 @@ type Batch struct {
 	ClientTimestamp string
 	Losses          json.RawMessage
 
-	from, to place
-	rows     []row
+	from, to  place
+	rows      []row
+	announced bool // it was written down before its turn
 }
 
 // Bad counts the lines among the events that broke the contract and are not sent.

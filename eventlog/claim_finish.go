@@ -106,7 +106,7 @@ func (c *Claim) settle(b *Batch, v Verdict, floor uint64) {
 		u.Skipped = append(u.Skipped, skip{place: place{b.from.Segment, maxSegment, b.from.Events + int64(len(b.rows))}})
 	}
 	if u.InFlight != nil && u.InFlight.From == b.from {
-		u.InFlight = nil
+		u.landed()
 	}
 	if u.Held != nil && u.Held.From == b.from {
 		u.Held = nil

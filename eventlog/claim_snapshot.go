@@ -89,7 +89,7 @@ func (s *Snapshot) Batches(most Limits, now time.Time) iter.Seq2[*Batch, error] 
 				at = place{Segment: seg.Number}
 			}
 			var more bool
-			if at, more = s.batchesOf(seg, at, u.InFlight, most, now, yield); !more {
+			if at, more = s.batchesOf(seg, at, u, most, now, yield); !more {
 				return
 			}
 		}
@@ -97,15 +97,17 @@ func (s *Snapshot) Batches(most Limits, now time.Time) iter.Seq2[*Batch, error] 
 }
 
 // batchesOf cuts one segment from a place on, and returns the place behind it.
-func (s *Snapshot) batchesOf(seg Segment, at place, f *flight, most Limits, now time.Time, yield func(*Batch, error) bool) (place, bool) {
+func (s *Snapshot) batchesOf(seg Segment, at place, u uploadState, most Limits, now time.Time, yield func(*Batch, error) bool) (place, bool) {
 	content, err := s.content(seg)
 	if err != nil {
 		return place{Segment: seg.Number + 1}, yield(nil, err)
 	}
 	for at.Segment == seg.Number {
 		var b *Batch
-		if f != nil && f.From == at {
-			b = f.again(content)
+		for _, f := range []*flight{u.InFlight, u.Ahead} {
+			if f != nil && f.From == at {
+				b = f.again(content)
+			}
 		}
 		if b == nil {
 			b = cut(content, at, int64(len(content)), most)

@@ -51,9 +51,11 @@ type uploadState struct {
 	Version int `json:"version"`
 	// Position is behind what was sent.
 	Position place `json:"position"`
-	// InFlight is written before the batch is sent; Held is a batch before it of
+	// InFlight is written before the batch is sent, and so is Ahead, the next one of
+	// the same segment, which may be on its way too; Held is a batch before them of
 	// which the server refused every event.
 	InFlight *flight `json:"in_flight"`
+	Ahead    *flight `json:"ahead,omitempty"`
 	Held     *flight `json:"held,omitempty"`
 	Skipped  []skip  `json:"skipped,omitempty"`
 	Schedule
@@ -100,12 +102,12 @@ func readUpload(disk vfs.FS, dir string, counted place) (*uploadState, error) {
 // sound reports whether a state says something that can be.
 func (u *uploadState) sound() bool {
 	ok := u.Version == uploadVersion && u.Position.Offset >= 0 && u.Position.Events >= 0 && u.Failures >= 0
-	for _, f := range []*flight{u.InFlight, u.Held} {
+	for _, f := range []*flight{u.InFlight, u.Ahead, u.Held} {
 		if f != nil {
 			ok = ok && f.From.Offset >= 0 && f.To.reaches(f.From) && f.Events >= 0 && f.BatchID != "" && len(f.Losses) > 0
 		}
 	}
-	return ok
+	return ok && (u.Ahead == nil || u.InFlight != nil && u.Ahead.From == u.InFlight.To)
 }
 
 // readSmall reads a file that is expected to stay as long as it is, up to most
@@ -215,12 +217,26 @@ func (u *uploadState) fate(number uint64, events int64, floor uint64) (unsent, u
 	left := max(events-u.sentUpTo(number).Events, 0)
 	if s, skipped := u.skipOf(number); skipped {
 		unknown = s.Unknown
-	} else if u.InFlight != nil && u.InFlight.From.Segment == number {
-		unknown = u.InFlight.Events
+	} else {
+		unknown = u.onTheWay(number)
 	}
 	unknown = min(unknown, left)
 	return left - unknown, unknown
 }
+
+// onTheWay is how many events of a segment were sent without anybody knowing yet
+// whether they arrived.
+func (u *uploadState) onTheWay(number uint64) (events int64) {
+	for _, f := range []*flight{u.InFlight, u.Ahead} {
+		if f != nil && f.From.Segment == number {
+			events += f.Events
+		}
+	}
+	return events
+}
+
+// landed takes away the batch in flight. The next one may be on its way already.
+func (u *uploadState) landed() { u.InFlight, u.Ahead = u.Ahead, nil }
 
 // fence gives up on what an opt-out put below the floor.
 func (u *uploadState) fence(floor uint64) (changed bool) {
@@ -230,11 +246,11 @@ func (u *uploadState) fence(floor uint64) (changed bool) {
 	at := skip{place: u.Position}
 	if f := u.InFlight; f != nil && f.From.Segment <= floor {
 		if f.From.Segment == at.Segment {
-			at.Unknown = f.Events
+			at.Unknown = u.onTheWay(at.Segment)
 		} else {
-			u.Skipped = append(u.Skipped, skip{place{Segment: f.From.Segment}, f.Events})
+			u.Skipped = append(u.Skipped, skip{place{Segment: f.From.Segment}, u.onTheWay(f.From.Segment)})
 		}
-		u.InFlight = nil
+		u.InFlight, u.Ahead = nil, nil
 	}
 	if at.Events > 0 || at.Unknown > 0 {
 		u.Skipped = append(u.Skipped, at)

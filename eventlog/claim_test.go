@@ -1,6 +1,85 @@
 package eventlog
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
+
+// announcing is a claim with the first of three batches of two events in flight,
+// and the second one.
+func announcing(t *testing.T) (c *Claim, first, second *Batch) {
+	t.Helper()
+	l := openLog(t, t.TempDir(), nil)
+	appendAll(t, l, testLines(t, 1, 6)...)
+	if err := l.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := l.Claim()
+	if err == nil {
+		first, err = c.Next(Limits{Events: 2, Bytes: 1 << 20}, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c, first, c.Ahead(first, Limits{Events: 2, Bytes: 1 << 20})
+}
+
+func TestAnAnnouncedBatchIsTheNextOne(t *testing.T) {
+	c, first, second := announcing(t)
+	if err := c.Announce(second); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Announce(c.Ahead(second, Limits{Events: 2, Bytes: 1 << 20})); err == nil {
+		t.Error("a third batch was announced")
+	}
+	one := Limits{Events: 1, Bytes: 1 << 20} // what was announced stays as it is
+	if err := c.Finish(first, Verdict{Accepted: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := c.Next(one, second); err != nil || b != second {
+		t.Errorf("%v, %v, want the batch that was announced", b, err)
+	}
+	if err := c.lock.Close(); err != nil { // as a death would, before anybody wrote down that the first one ended
+		t.Fatal(err)
+	}
+	c, err := c.log.Claim()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, want := range []*Batch{first, second} {
+		b, err := c.Next(one, nil)
+		if err != nil || b.ID != want.ID || b.ClientTimestamp != want.ClientTimestamp {
+			t.Fatalf("%v, %v, want batch %s", b, err, want.ID)
+		}
+		if err := c.Finish(b, Verdict{Accepted: 2}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestABatchBelowTheFloorIsNotAnnounced(t *testing.T) {
+	c, first, second := announcing(t)
+	if err := c.log.RaiseFloor(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Announce(second); !errors.Is(err, ErrGone) {
+		t.Errorf("Announce: %v", err)
+	}
+	if err := c.Finish(first, Verdict{Accepted: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := c.Next(Limits{Events: 2, Bytes: 1 << 20}, second); b != nil || err != nil {
+		t.Errorf("%v, %v, want nothing", b, err)
+	}
+	if _, err := c.log.Clear(ClearOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if l := metaOf(t, c.log.dir).Losses; l.Cleared != 4 || l.Total() != 4 {
+		t.Errorf("%+v", l)
+	}
+}
 
 func TestEndOfABatchIsWrittenWithTheNext(t *testing.T) {
 	dir := t.TempDir()

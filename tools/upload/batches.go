@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"caro.sh/telemetry/eventlog"
@@ -46,15 +45,19 @@ func (r *runner) mustWait(until time.Time, serverAsked bool) bool {
 // batches sends until nothing is left or something stops it.
 func (r *runner) batches(ctx context.Context) error {
 	var next ahead
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() { cancel(); next.drop() }()
 	for r.o.MaxBatches == 0 || r.result.Batches < r.o.MaxBatches {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if why := r.allowed(); why != "" {
-			r.result.Reason = why
-			return nil
+		if next.answer == nil { // else it is too late to ask
+			if why := r.allowed(); why != "" {
+				r.result.Reason = why
+				return nil
+			}
 		}
-		b, err := r.claim.Next(limits(), next.batch)
+		b, err := r.claim.Next(r.o.limits(), next.batch)
 		if err != nil {
 			return err
 		}
@@ -67,24 +70,6 @@ func (r *runner) batches(ctx context.Context) error {
 	}
 	r.result.Reason = Limit
 	return nil
-}
-
-// ahead is the batch that will probably be next, and its events packed.
-type ahead struct {
-	batch  *eventlog.Batch
-	parcel *parcel
-}
-
-// lookAhead makes the next batch ready while this one is on its way. The claim may
-// not be used before wait has been called.
-func (r *runner) lookAhead(b *eventlog.Batch, next *ahead) (wait func()) {
-	var ready sync.WaitGroup
-	ready.Go(func() {
-		if next.batch = r.claim.Ahead(b, limits()); next.batch != nil && len(next.batch.Lines) > 0 {
-			next.parcel = wrap(next.batch.Lines)
-		}
-	})
-	return ready.Wait
 }
 
 // finished ends a run that has sent everything.
@@ -124,14 +109,14 @@ func wholeRefusal(b *eventlog.Batch, status int) eventlog.Verdict {
 func (r *runner) batch(ctx context.Context, b *eventlog.Batch, next *ahead) (stop bool, err error) {
 	d := delivery{r: r, b: b}
 	if next.batch == b {
-		d.wrapped = next.parcel
+		d.wrapped, d.sent = next.parcel, next.answer
 	}
 	*next = ahead{}
 	if len(b.Lines) == 0 {
 		r.result.Broken += int64(b.Bad())
 		return false, r.claim.Finish(b, eventlog.Verdict{})
 	}
-	wait := r.lookAhead(b, next)
+	wait := r.lookAhead(ctx, b, next)
 	d.part(ctx, 0, len(b.Lines))
 	wait()
 	r.note(b, &d)
@@ -155,6 +140,7 @@ func (r *runner) done(b *eventlog.Batch, d *delivery) error {
 		return err
 	}
 	v := eventlog.Verdict{Accepted: d.accepted, Refused: d.refused, Rejected: d.rejected}
+	r.flowing = d.rejected == 0
 	if err := r.claim.Finish(b, v); err != nil {
 		return err
 	}
@@ -170,6 +156,7 @@ func (r *runner) done(b *eventlog.Batch, d *delivery) error {
 // in a row means that the receiver takes none, and nothing is given up.
 func (r *runner) wholeRefused(b *eventlog.Batch, d *delivery) (stop bool, err error) {
 	r.result.Batches++
+	r.flowing = false
 	held, err := r.claim.Held()
 	if err != nil {
 		return true, err

@@ -27,6 +27,7 @@ type plot struct {
 	answer func(n int, w http.ResponseWriter, req request) bool
 	want   eventlog.Losses // in the end, but for what may be of unknown fate
 	gone   int             // events that never arrive
+	batch  int             // events of one, 0 for as many as there may be
 	// everyday names the fault that is tried without -tags torture.
 	everyday string
 }
@@ -41,6 +42,12 @@ func plots() []plot {
 	}
 	return []plot{
 		{name: "all is taken", build: three, events: 14},
+		{name: "two batches on their way", events: 9, batch: 2, everyday: "crash after", build: func(g *rig) {
+			g.record(0, 9)
+		}},
+		{name: "two on their way, one event refused", events: 9, batch: 2, gone: 1, build: func(g *rig) {
+			g.record(0, 9)
+		}, refuse: func(id string) bool { return id == testID(5) }, want: eventlog.Losses{RejectedByServer: 1}, everyday: "EIO"},
 		{name: "some is refused and a line is broken", events: 6, gone: 1, build: func(g *rig) {
 			g.record(0, 3)
 			g.spoil(`{"event":"sesame"}`)
@@ -110,7 +117,7 @@ func failEachCall(t *testing.T, p plot, template string, fault faultfs.Outcome) 
 		if err := os.CopyFS(g.dir, os.DirFS(template)); err != nil {
 			t.Fatal(err)
 		}
-		g.unwanted, g.o.Force = p.refuse, true
+		g.unwanted, g.o.Force, g.o.events = p.refuse, true, p.batch
 		if p.answer != nil {
 			g.receiver.answer = p.answer
 		}
@@ -133,6 +140,7 @@ func failEachCall(t *testing.T, p plot, template string, fault faultfs.Outcome) 
 			return
 		}
 		for range map[bool]int{false: 1, true: 2}[torture] {
+			g.clock.pass(time.Minute) // which what is sent again must not say
 			if _, err := g.run(); err != nil {
 				t.Fatalf("%s: and later %v", where, err)
 			}

@@ -4,14 +4,16 @@ import (
 	"context"
 
 	"caro.sh/telemetry/eventlog"
+	"caro.sh/telemetry/schema"
 )
 
 // delivery is one batch on its way, in as many parts as it takes.
 type delivery struct {
 	r         *runner
 	b         *eventlog.Batch
-	wrapped   *parcel // all events, nil once it was used
-	first     answer  // to the whole batch
+	wrapped   *parcel       // all events, nil once it was used
+	sent      <-chan answer // of the whole batch, where it is on its way already
+	first     answer        // to the whole batch
 	asked     bool
 	bytes     int
 	accepted  int64
@@ -28,18 +30,10 @@ func (d *delivery) part(ctx context.Context, from, to int) {
 	if d.stopped != nil || d.forbidden != "" {
 		return
 	}
-	if d.forbidden = d.r.allowed(); d.forbidden != "" {
-		return
-	}
 	lines := d.b.Lines[from:to]
-	p := d.wrapped
-	if d.wrapped = nil; p == nil {
-		p = wrap(lines)
-	}
-	p.seal(rest(d.b, lines))
-	a := d.r.post(ctx, d.r.o.Endpoint, partID(d.b, lines), p, len(lines))
-	if !d.asked {
-		d.first, d.bytes, d.asked = a, p.bytes, true
+	a, ok := d.ask(ctx, lines)
+	if !ok {
+		return
 	}
 	switch {
 	case a.kind == taken:
@@ -60,6 +54,29 @@ func (d *delivery) part(ctx context.Context, from, to int) {
 	default:
 		d.stopped = &a
 	}
+}
+
+// ask sends some of the events, unless they are on their way already, and reports
+// whether that is allowed.
+func (d *delivery) ask(ctx context.Context, lines []schema.Line) (a answer, ok bool) {
+	p, sent := d.wrapped, d.sent
+	d.wrapped, d.sent = nil, nil
+	if sent != nil {
+		a = <-sent
+	} else {
+		if d.forbidden = d.r.allowed(); d.forbidden != "" {
+			return a, false
+		}
+		if p == nil {
+			p = wrap(lines)
+		}
+		p.seal(rest(d.b, lines))
+		a = d.r.post(ctx, d.r.o.Endpoint, partID(d.b, lines), p, len(lines))
+	}
+	if !d.asked {
+		d.first, d.bytes, d.asked = a, p.bytes, true
+	}
+	return a, true
 }
 
 // whole reports whether every event was refused, one by one.

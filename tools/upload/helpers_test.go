@@ -196,7 +196,11 @@ var schemas = sync.OnceValue(func() *jsonschema.Compiler {
 	return c
 })
 
+var compiling sync.Mutex // tests run at the same time
+
 func compiled(t testing.TB, file string) *jsonschema.Schema {
+	compiling.Lock()
+	defer compiling.Unlock()
 	s, err := schemas().Compile("https://caro.sh/schemas/telemetry/v1/" + file)
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,7 @@ func Preview(dir string, o Options, w io.Writer) (Result, error) {
 
 func (r *runner) preview(s *eventlog.Snapshot, w io.Writer) error {
 	r.result.Reason = Nothing
-	for b, err := range s.Batches(limits(), r.o.Now()) {
+	for b, err := range s.Batches(r.o.limits(), r.o.Now()) {
 		if err != nil {
 			r.problem(err)
 			continue

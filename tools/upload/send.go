@@ -97,11 +97,6 @@ func (p *parcel) seal(end string) {
 	p.zip = nil
 }
 
-// limits keep a body within MaxBodyBytes.
-func limits() eventlog.Limits {
-	return eventlog.Limits{Events: MaxEvents, Bytes: MaxBodyBytes - envelopeBytes}
-}
-
 // post sends one sealed parcel and makes an answer of whatever happens.
 func (r *runner) post(ctx context.Context, to string, id string, p *parcel, events int) answer {
 	if p.err != nil {

@@ -1,5 +1,6 @@
 // Package upload sends what a log holds to a receiver, for a cron job: one
-// batch after the other, each until the receiver has said what became of it.
+// batch after the other, each until the receiver has said what became of it. While
+// it takes all of them, the next one is on its way meanwhile.
 package upload
 
 import (
@@ -66,6 +67,17 @@ type Options struct {
 	Random func() float64
 	// Say is told what happens, for a person who wants to know; nil is nobody.
 	Say func(format string, args ...any)
+
+	events int // of a batch, in tests; 0 is MaxEvents
+}
+
+// limits keep a body within MaxBodyBytes.
+func (o *Options) limits() eventlog.Limits {
+	most := eventlog.Limits{Events: MaxEvents, Bytes: MaxBodyBytes - envelopeBytes}
+	if o.events > 0 {
+		most.Events = o.events
+	}
+	return most
 }
 
 // Reason says why a run ended.
@@ -146,6 +158,8 @@ type runner struct {
 	log    *eventlog.Log
 	claim  *eventlog.Claim
 	result Result
+	// flowing says that the receiver took the last batch, and all of it.
+	flowing bool
 }
 
 func newRunner(dir string, o Options) (*runner, error) {
@@ -181,7 +195,7 @@ func (r *runner) connect() {
 			TLSHandshakeTimeout: r.o.Timeout,
 			ForceAttemptHTTP2:   true,
 			DisableCompression:  true,
-			MaxIdleConnsPerHost: 1,
+			MaxIdleConnsPerHost: 2,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
