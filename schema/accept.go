@@ -61,27 +61,39 @@ const (
 // canonical and passes every check. False says nothing: the line may be fine.
 // It may be called from several goroutines.
 func accept(raw []byte) (head, bool) {
-	if len(raw) > MaxLineBytes {
-		return head{}, false
-	}
-	plans := flatPlans()
-	for i := range plans {
-		if p := &plans[i]; len(raw) > len(p.prefix) && string(raw[:len(p.prefix)]) == p.prefix {
-			return p.accept(raw)
-		}
-	}
-	return head{}, false
+	h, n := acceptPrefix(raw)
+	return h, n > 0 && n == len(raw)
 }
 
-// accept is accept for a line that begins with the plan's prefix.
+// acceptPrefix is accept for the event that text begins with: n is how long that
+// is, 0 where it is not sure.
+func acceptPrefix(text []byte) (h head, n int) {
+	plans := flatPlans()
+	for i := range plans {
+		if p := &plans[i]; len(text) > len(p.prefix) && string(text[:len(p.prefix)]) == p.prefix {
+			if h, n = p.acceptPrefix(text); n > MaxLineBytes {
+				return head{}, 0
+			}
+			return h, n
+		}
+	}
+	return head{}, 0
+}
+
+// accept is the function accept for a line that begins with the plan's prefix.
 func (p *flatPlan) accept(raw []byte) (head, bool) {
-	h := head{event: p.event, top: p.steps[0].rank}
-	rest := raw[len(p.prefix):]
+	h, n := p.acceptPrefix(raw)
+	return h, n > 0 && n == len(raw)
+}
+
+func (p *flatPlan) acceptPrefix(text []byte) (h head, n int) {
+	h = head{event: p.event, top: p.steps[0].rank}
+	rest := text[len(p.prefix):]
 	for i := 1; i < len(p.steps); {
 		s := &p.steps[i]
 		if !s.begins(rest) {
 			if s.required {
-				return head{}, false
+				return head{}, 0
 			}
 			i = s.skip
 			continue
@@ -89,7 +101,7 @@ func (p *flatPlan) accept(raw []byte) (head, bool) {
 		rest = rest[len(s.key):]
 		n, ok := s.value(rest)
 		if !ok {
-			return head{}, false
+			return head{}, 0
 		}
 		rest = rest[n:]
 		h.top = max(h.top, s.rank)
@@ -101,7 +113,10 @@ func (p *flatPlan) accept(raw []byte) (head, bool) {
 		}
 		i++
 	}
-	return h, len(rest) == 1 && rest[0] == '}'
+	if len(rest) == 0 || rest[0] != '}' {
+		return head{}, 0
+	}
+	return h, len(text) - len(rest) + 1
 }
 
 // begins reports whether rest begins with the key. Eight bytes tell most keys

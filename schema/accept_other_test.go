@@ -3,6 +3,7 @@ package schema
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -165,5 +166,36 @@ func TestViewAllocatesNothing(t *testing.T) {
 	all()
 	if n := testing.AllocsPerRun(5, all) / float64(len(lines)); n > 0.01 {
 		t.Errorf("%v allocations a line", n)
+	}
+}
+
+func TestParserTakesTheEventATextBeginsWith(t *testing.T) {
+	var p Parser
+	var lines []Line
+	var text []byte
+	canonicalFixtures(t, func(_ string, raw []byte) { text = append(append(text, raw...), ',') })
+	for rest := text; len(rest) > 0; {
+		line, n := p.ParsePrefix(rest)
+		if n == 0 || rest[n] != ',' {
+			t.Fatalf("%d bytes are taken of %s", n, rest)
+		}
+		want, err := Parse(rest[:n])
+		if err != nil || line.head != want.head || !bytes.Equal(line.raw, want.raw) {
+			t.Fatalf("%s is read as %s, %v", rest[:n], line, err)
+		}
+		lines = append(lines, line)
+		rest = rest[n+1:]
+	}
+	if joined := string(text); len(lines) < len(Names()) || joined[:lines[0].Len()] != lines[0].String() {
+		t.Errorf("%d lines, the first one is now %s", len(lines), lines[0])
+	}
+	for _, other := range []string{"", "{", "[", "null", ` {"event":"session.start"}`, string(text[:lines[0].Len()-1])} {
+		if _, n := p.ParsePrefix([]byte(other)); n != 0 {
+			t.Errorf("%d bytes are taken of %q", n, other)
+		}
+	}
+	long := `{"event":"` + strings.Repeat("x", MaxLineBytes) + `"}`
+	if _, n := p.ParsePrefix([]byte(long)); n != 0 {
+		t.Error("a line that is too long is taken")
 	}
 }

@@ -20,6 +20,7 @@ func sure(t testing.TB, raw []byte) bool {
 	if ok != still || first != again {
 		t.Fatalf("accept changes its mind: %v %v, then %v %v, on\n%s", first, ok, again, still, raw)
 	}
+	behindIsNothing(t, raw)
 	if !ok {
 		return false
 	}
@@ -31,6 +32,24 @@ func sure(t testing.TB, raw []byte) bool {
 		t.Fatalf("accept says %+v, the slow way %+v\n%s\n%s", first, line.head, raw, line)
 	}
 	return true
+}
+
+// behindIsNothing fails where what follows a text decides how much of it is taken
+// for an event, or whether.
+func behindIsNothing(t testing.TB, raw []byte) {
+	t.Helper()
+	h, n := acceptPrefix(raw)
+	if whole, ok := accept(raw[:n]); n > 0 && (!ok || whole != h) {
+		t.Fatalf("%d bytes are taken, and are no event by themselves: %s", n, raw)
+	}
+	if n == 0 {
+		return
+	}
+	for _, behind := range []string{"", ",", "}", "]", ` `, `,"x":1}`, `,{"event":`, `"`, `0`, string(raw)} {
+		if h2, n2 := acceptPrefix(append(raw[:n:n], behind...)); n2 != n || h2 != h {
+			t.Fatalf("%d bytes are taken before %q, else %d of\n%s", n2, behind, n, raw)
+		}
+	}
 }
 
 // slowly is the slow way, from the bytes on.

@@ -17,13 +17,29 @@ func (p *Parser) Parse(raw []byte) (Line, error) {
 	if !ok {
 		return parseOther(raw)
 	}
+	return Line{p.keep(raw), h}, nil
+}
+
+// ParsePrefix reads the event that text begins with, where it is one that Parse
+// would take as it stands, and returns how many bytes that is. 0 says nothing: the
+// end of the event has to be found otherwise, and Parse judges it.
+func (p *Parser) ParsePrefix(text []byte) (Line, int) {
+	h, n := acceptPrefix(text)
+	if n == 0 {
+		return Line{}, 0
+	}
+	return Line{p.keep(text[:n]), h}, n
+}
+
+// keep copies a line into the block.
+func (p *Parser) keep(raw []byte) []byte {
 	if cap(p.block)-len(p.block) < len(raw) {
 		p.block = make([]byte, 0, max(parserBytes, len(raw)))
 	}
 	begin := len(p.block)
 	p.block = append(p.block, raw...)
 	p.used += len(raw)
-	return Line{p.block[begin:len(p.block):len(p.block)], h}, nil
+	return p.block[begin:len(p.block):len(p.block)]
 }
 
 // Reset lets the lines that come take the memory of those before, of which nothing

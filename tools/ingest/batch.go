@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"hash"
 	"time"
 
 	"github.com/google/uuid"
@@ -75,27 +76,16 @@ type report struct {
 func readBatch(body []byte) (*batch, error) {
 	b := &batch{lines: make([]schema.Line, 0, MaxEvents)}
 	e := newEnvelope(batchSchema())
-	digest := sha256.New()
+	events := batchEvents{batch: b, digest: sha256.New()}
 	var losses []byte
-	var parser schema.Parser
-	err := scanBytes(body).walk(func(name string, text []byte) error {
+	doc := scanBytes(body)
+	doc.ready = events.ready
+	err := doc.walk(func(name string, text []byte) error {
 		if name == "losses" {
 			losses = append(losses, text...)
 		}
 		return e.field(name, text)
-	}, func(text []byte) error {
-		if b.events() == MaxEvents {
-			return ErrTooLarge
-		}
-		digest.Write(text)
-		digest.Write([]byte{'\n'})
-		if line, err := parser.Parse(text); err != nil {
-			b.refusals = append(b.refusals, refusalOf(b.events(), err))
-		} else {
-			b.lines = append(b.lines, line)
-		}
-		return nil
-	})
+	}, events.any)
 	e.events = b.events()
 	if err == nil {
 		err = e.finish()
@@ -103,12 +93,55 @@ func readBatch(body []byte) (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	copy(b.digest[:], digest.Sum(nil))
+	copy(b.digest[:], events.digest.Sum(nil))
 	b.id = idOf([]byte(e.text("batch_id")))
 	if b.report, err = reportOf(e, "client_timestamp", losses); err != nil {
 		return nil, err
 	}
 	return b, b.identify(b.id, 0)
+}
+
+// batchEvents reads the events of a batch.
+type batchEvents struct {
+	*batch
+	digest hash.Hash
+	parser schema.Parser
+}
+
+// ready takes the event that text begins with, if it is accepted at once.
+func (e *batchEvents) ready(text []byte) (int, error) {
+	line, n := e.parser.ParsePrefix(text)
+	if n == 0 {
+		return 0, nil
+	}
+	if err := e.begin(text[:n]); err != nil {
+		return 0, err
+	}
+	e.lines = append(e.lines, line)
+	return n, nil
+}
+
+// any takes or refuses an event.
+func (e *batchEvents) any(text []byte) error {
+	if err := e.begin(text); err != nil {
+		return err
+	}
+	line, err := e.parser.Parse(text)
+	if err != nil {
+		e.refusals = append(e.refusals, refusalOf(e.events(), err))
+		return nil
+	}
+	e.lines = append(e.lines, line)
+	return nil
+}
+
+func (e *batchEvents) begin(text []byte) error {
+	if e.events() == MaxEvents {
+		return ErrTooLarge
+	}
+	e.digest.Write(text)
+	e.digest.Write([]byte{'\n'})
+	return nil
 }
 
 // reportOf takes the losses out of a checked document; nil where a log has none to
