@@ -87,6 +87,7 @@ type Log struct {
 	seen  fs.FileInfo // the active file when room was worked out, nil: look again
 	size  int64       // its size after our last append
 	limit int64       // how far it may grow
+	named fs.FileInfo // the active file when its name was last synced, nil: sync it again
 }
 
 // Open prepares dir, making it 0700 when it is missing. Nothing else is written
@@ -248,12 +249,29 @@ func (l *Log) Sync() error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	if err == nil {
+		err = errors.Join(l.syncFile(f), f.Close())
+	}
 	if err != nil {
 		return fmt.Errorf("sync %s: %w", ActiveName, err)
 	}
-	if err := errors.Join(f.Sync(), f.Close(), l.fs.SyncDir(l.dir)); err != nil {
-		return fmt.Errorf("sync %s: %w", ActiveName, err)
+	return nil
+}
+
+// syncFile syncs the active file, and its name in the directory once.
+func (l *Log) syncFile(f vfs.File) error {
+	if err := f.Sync(); err != nil {
+		return err
 	}
+	info, err := f.Stat()
+	if err == nil && l.named != nil && sameFile(l.named, info) && info.Size() >= l.named.Size() {
+		return nil
+	}
+	l.named = nil
+	if err := errors.Join(err, l.fs.SyncDir(l.dir)); err != nil {
+		return err
+	}
+	l.named = info
 	return nil
 }
 

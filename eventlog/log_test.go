@@ -7,10 +7,12 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"caro.sh/telemetry/eventlog/vfs"
+	"caro.sh/telemetry/eventlog/vfs/faultfs"
 	"caro.sh/telemetry/schema"
 )
 
@@ -314,5 +316,59 @@ func BenchmarkAppendOneLine(b *testing.B) {
 		if _, err := l.Append(line); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// The name of a new active file is as much a part of what was appended as its
+// content; of one that was synced before it is not written again.
+func TestSyncMakesANewFilesNameDurableOnce(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	var synced string
+	var fails bool
+	l := openLog(t, dir, &Options{FS: faultfs.New(vfs.Disk, func(op faultfs.Op) faultfs.Outcome {
+		switch op.Kind {
+		case "sync", "syncdir":
+			synced += op.Kind + " "
+			if fails {
+				return faultfs.Outcome{Err: syscall.EIO}
+			}
+		}
+		return faultfs.Outcome{}
+	})})
+	other := openLog(t, dir, nil)
+	n := 0
+	grow := func() { appendAll(t, l, testLine(t, 1, n)); n++ }
+	for i, step := range []struct {
+		do   func()
+		want string
+	}{
+		{grow, "sync syncdir "},
+		{grow, "sync "},
+		{func() {
+			if err := other.Seal(); err != nil {
+				t.Fatal(err)
+			}
+			grow()
+		}, "sync syncdir "},
+		{func() {
+			if err := l.Seal(); err != nil {
+				t.Fatal(err)
+			}
+			grow()
+		}, "sync syncdir "},
+		{grow, "sync "},
+	} {
+		step.do()
+		synced = ""
+		if err := l.Sync(); err != nil || synced != step.want {
+			t.Errorf("step %d: %q, %v, want %q", i, synced, err, step.want)
+		}
+	}
+	for range 2 {
+		fails = true
+		if err := l.Sync(); !errors.Is(err, syscall.EIO) {
+			t.Errorf("Sync: %v", err)
+		}
+		fails = false
 	}
 }

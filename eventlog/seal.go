@@ -22,7 +22,7 @@ func (l *Log) sealLocked(t *tail) error {
 // rotate, make sure that the backup is the file we had, adopt it under its
 // number. What is in it is noted in m, which the caller saves.
 func (l *Log) rotateLocked(t *tail) (*meta, *listing, error) {
-	l.seen = nil
+	l.seen, l.named = nil, nil
 	m, ls, err := l.recoverLocked()
 	if err != nil {
 		return nil, nil, err
