@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,7 +20,8 @@ type Limits struct {
 	Bytes  int
 }
 
-// Batch is what is sent at once: events of one segment, oldest first.
+// Batch is what is sent at once: events of one segment, oldest first. Its lines
+// are valid until Finish.
 type Batch struct {
 	// ID is made from the events alone.
 	ID string
@@ -34,6 +36,26 @@ type Batch struct {
 	from, to  place
 	rows      []row
 	announced bool // it was written down before its turn
+	memory    *batchMemory
+}
+
+// batchMemory is what the lines of a batch are in. The next ones take it again, so
+// that an upload needs no new memory for each.
+type batchMemory struct {
+	parser schema.Parser
+	lines  []schema.Line
+	rows   []row
+}
+
+var batchMemories = sync.Pool{New: func() any { return new(batchMemory) }}
+
+// release gives the memory of a batch to the next ones.
+func (b *Batch) release() {
+	if m := b.memory; m != nil {
+		m.lines, m.rows = b.Lines, b.rows
+		b.memory, b.Lines, b.rows = nil, nil, nil
+		batchMemories.Put(m)
+	}
 }
 
 // Bad counts the lines among the events that broke the contract and are not sent.
@@ -73,9 +95,10 @@ func BatchID(lines []schema.Line) string {
 // cut takes a batch off content, a whole segment, from a place on and not past
 // the byte until. Every line is checked again: a file is not trusted.
 func cut(content []byte, from place, until int64, most Limits) *Batch {
-	b := &Batch{from: from, to: from}
+	m := batchMemories.Get().(*batchMemory)
+	m.parser.Reset()
+	b := &Batch{from: from, to: from, memory: m, Lines: m.lines[:0], rows: m.rows[:0]}
 	size := 0
-	var parser schema.Parser
 	for at := from.Offset; at < until; {
 		end := until
 		if i := bytes.IndexByte(content[at:until], '\n'); i >= 0 {
@@ -83,7 +106,7 @@ func cut(content []byte, from place, until int64, most Limits) *Batch {
 		}
 		raw := bytes.TrimSuffix(content[at:end], []byte{'\n'})
 		if !isBlank(raw) {
-			r, line := check(&parser, raw, at, len(b.Lines))
+			r, line := check(&m.parser, raw, at, len(b.Lines))
 			if r.broken == nil {
 				if size += line.Len() + 1; len(b.Lines) == most.Events || size > most.Bytes {
 					break

@@ -34,11 +34,13 @@ type Verdict struct {
 
 // Finish ends a batch: what was refused is copied to refused/ and counted, the
 // place of the upload moves behind it, and a segment of which nothing is left is
-// put into sent/. It may be the batch that was put aside.
+// put into sent/. It may be the batch that was put aside. After a nil error nothing
+// may be asked of the batch any more.
 func (c *Claim) Finish(b *Batch, v Verdict) error {
 	if err := c.finish(b, v); err != nil {
 		return fmt.Errorf("remember what was sent: %w", err)
 	}
+	b.release()
 	return nil
 }
 

@@ -104,8 +104,8 @@ func (s *Snapshot) batchesOf(seg Segment, at place, u uploadState, most Limits, 
 	}
 	for at.Segment == seg.Number {
 		var b *Batch
-		for _, f := range []*flight{u.InFlight, u.Ahead} {
-			if f != nil && f.From == at {
+		for _, f := range u.onTheWay() {
+			if f.From == at {
 				b = f.again(content)
 			}
 		}

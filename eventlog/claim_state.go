@@ -51,13 +51,13 @@ type uploadState struct {
 	Version int `json:"version"`
 	// Position is behind what was sent.
 	Position place `json:"position"`
-	// InFlight is written before the batch is sent, and so is Ahead, the next one of
-	// the same segment, which may be on its way too; Held is a batch before them of
-	// which the server refused every event.
-	InFlight *flight `json:"in_flight"`
-	Ahead    *flight `json:"ahead,omitempty"`
-	Held     *flight `json:"held,omitempty"`
-	Skipped  []skip  `json:"skipped,omitempty"`
+	// InFlight is written before the batch is sent, and so are those in Ahead, the
+	// next ones of the same segment, which may be on their way too; Held is a batch
+	// before them of which the server refused every event.
+	InFlight *flight   `json:"in_flight"`
+	Ahead    []*flight `json:"ahead,omitempty"`
+	Held     *flight   `json:"held,omitempty"`
+	Skipped  []skip    `json:"skipped,omitempty"`
 	Schedule
 }
 
@@ -102,12 +102,22 @@ func readUpload(disk vfs.FS, dir string, counted place) (*uploadState, error) {
 // sound reports whether a state says something that can be.
 func (u *uploadState) sound() bool {
 	ok := u.Version == uploadVersion && u.Position.Offset >= 0 && u.Position.Events >= 0 && u.Failures >= 0
-	for _, f := range []*flight{u.InFlight, u.Ahead, u.Held} {
+	if u.InFlight == nil && len(u.Ahead) > 0 {
+		return false
+	}
+	last := u.InFlight
+	for _, f := range u.Ahead {
+		ok = ok && f != nil && f.From == last.To
+		if last = f; !ok {
+			return false
+		}
+	}
+	for _, f := range append(u.onTheWay(), u.Held) {
 		if f != nil {
 			ok = ok && f.From.Offset >= 0 && f.To.reaches(f.From) && f.Events >= 0 && f.BatchID != "" && len(f.Losses) > 0
 		}
 	}
-	return ok && (u.Ahead == nil || u.InFlight != nil && u.Ahead.From == u.InFlight.To)
+	return ok
 }
 
 // readSmall reads a file that is expected to stay as long as it is, up to most
@@ -218,25 +228,11 @@ func (u *uploadState) fate(number uint64, events int64, floor uint64) (unsent, u
 	if s, skipped := u.skipOf(number); skipped {
 		unknown = s.Unknown
 	} else {
-		unknown = u.onTheWay(number)
+		unknown = u.unanswered(number)
 	}
 	unknown = min(unknown, left)
 	return left - unknown, unknown
 }
-
-// onTheWay is how many events of a segment were sent without anybody knowing yet
-// whether they arrived.
-func (u *uploadState) onTheWay(number uint64) (events int64) {
-	for _, f := range []*flight{u.InFlight, u.Ahead} {
-		if f != nil && f.From.Segment == number {
-			events += f.Events
-		}
-	}
-	return events
-}
-
-// landed takes away the batch in flight. The next one may be on its way already.
-func (u *uploadState) landed() { u.InFlight, u.Ahead = u.Ahead, nil }
 
 // fence gives up on what an opt-out put below the floor.
 func (u *uploadState) fence(floor uint64) (changed bool) {
@@ -246,9 +242,9 @@ func (u *uploadState) fence(floor uint64) (changed bool) {
 	at := skip{place: u.Position}
 	if f := u.InFlight; f != nil && f.From.Segment <= floor {
 		if f.From.Segment == at.Segment {
-			at.Unknown = u.onTheWay(at.Segment)
+			at.Unknown = u.unanswered(at.Segment)
 		} else {
-			u.Skipped = append(u.Skipped, skip{place{Segment: f.From.Segment}, u.onTheWay(f.From.Segment)})
+			u.Skipped = append(u.Skipped, skip{place{Segment: f.From.Segment}, u.unanswered(f.From.Segment)})
 		}
 		u.InFlight, u.Ahead = nil, nil
 	}

@@ -44,20 +44,21 @@ func (r *runner) mustWait(until time.Time, serverAsked bool) bool {
 
 // batches sends until nothing is left or something stops it.
 func (r *runner) batches(ctx context.Context) error {
-	var next ahead
+	var next aheads
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() { cancel(); next.drop() }()
 	for r.o.MaxBatches == 0 || r.result.Batches < r.o.MaxBatches {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if next.answer == nil { // else it is too late to ask
+		ready, sent := next.first()
+		if !sent { // else it is too late to ask
 			if why := r.allowed(); why != "" {
 				r.result.Reason = why
 				return nil
 			}
 		}
-		b, err := r.claim.Next(r.o.limits(), next.batch)
+		b, err := r.claim.Next(r.o.limits(), ready)
 		if err != nil {
 			return err
 		}
@@ -88,11 +89,12 @@ func (r *runner) letGo() error {
 	if err != nil || held == nil {
 		return err
 	}
+	rejected, broken := int64(len(held.Lines)), int64(held.Bad())
 	if err := r.claim.Finish(held, wholeRefusal(held, 0)); err != nil {
 		return err
 	}
-	r.result.Rejected += int64(len(held.Lines))
-	r.result.Broken += int64(held.Bad())
+	r.result.Rejected += rejected
+	r.result.Broken += broken
 	return nil
 }
 
@@ -104,14 +106,10 @@ func wholeRefusal(b *eventlog.Batch, status int) eventlog.Verdict {
 	return v
 }
 
-// batch sends one batch and writes down what became of it. If it was the one that
-// was made ready, its parcel is in next, where then the one after it is.
-func (r *runner) batch(ctx context.Context, b *eventlog.Batch, next *ahead) (stop bool, err error) {
-	d := delivery{r: r, b: b}
-	if next.batch == b {
-		d.wrapped, d.sent = next.parcel, next.answer
-	}
-	*next = ahead{}
+// batch sends one batch and writes down what became of it. In next are the ones that
+// were made ready, it among them, and then those behind it.
+func (r *runner) batch(ctx context.Context, b *eventlog.Batch, next *aheads) (stop bool, err error) {
+	d := delivery{r: r, b: b, sent: next.take(b).answer}
 	if len(b.Lines) == 0 {
 		r.result.Broken += int64(b.Bad())
 		return false, r.claim.Finish(b, eventlog.Verdict{})
@@ -140,14 +138,17 @@ func (r *runner) done(b *eventlog.Batch, d *delivery) error {
 		return err
 	}
 	v := eventlog.Verdict{Accepted: d.accepted, Refused: d.refused, Rejected: d.rejected}
-	r.flowing = d.rejected == 0
+	if r.taken++; d.rejected > 0 {
+		r.taken = 0
+	}
+	broken := int64(b.Bad())
 	if err := r.claim.Finish(b, v); err != nil {
 		return err
 	}
 	r.result.Batches++
 	r.result.Sent += d.accepted
 	r.result.Rejected += d.rejected
-	r.result.Broken += int64(b.Bad())
+	r.result.Broken += broken
 	r.o.Say("sent batch %s: %d accepted, %d rejected", b.ID, d.accepted, d.rejected)
 	return nil
 }
@@ -156,7 +157,7 @@ func (r *runner) done(b *eventlog.Batch, d *delivery) error {
 // in a row means that the receiver takes none, and nothing is given up.
 func (r *runner) wholeRefused(b *eventlog.Batch, d *delivery) (stop bool, err error) {
 	r.result.Batches++
-	r.flowing = false
+	r.taken = 0
 	held, err := r.claim.Held()
 	if err != nil {
 		return true, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 
@@ -157,8 +158,7 @@ func (r *runner) deliver(ctx context.Context, d eventlog.Deletion) error {
 	if err != nil {
 		return err
 	}
-	p := newParcel()
-	p.seal(string(body))
+	p := pack(func(w io.Writer) error { _, err := w.Write(body); return err })
 	a := r.post(ctx, to, d.RequestID, p, -1)
 	if ctx.Err() != nil {
 		return ctx.Err()

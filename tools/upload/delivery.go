@@ -11,8 +11,7 @@ import (
 type delivery struct {
 	r         *runner
 	b         *eventlog.Batch
-	wrapped   *parcel       // all events, nil once it was used
-	sent      <-chan answer // of the whole batch, where it is on its way already
+	sent      <-chan posted // of the whole batch, where it is on its way already
 	first     answer        // to the whole batch
 	asked     bool
 	bytes     int
@@ -59,24 +58,20 @@ func (d *delivery) part(ctx context.Context, from, to int) {
 // ask sends some of the events, unless they are on their way already, and reports
 // whether that is allowed.
 func (d *delivery) ask(ctx context.Context, lines []schema.Line) (a answer, ok bool) {
-	p, sent := d.wrapped, d.sent
-	d.wrapped, d.sent = nil, nil
-	if sent != nil {
-		a = <-sent
+	var p posted
+	if sent := d.sent; sent != nil {
+		d.sent = nil
+		p = <-sent
 	} else {
 		if d.forbidden = d.r.allowed(); d.forbidden != "" {
 			return a, false
 		}
-		if p == nil {
-			p = wrap(lines)
-		}
-		p.seal(rest(d.b, lines))
-		a = d.r.post(ctx, d.r.o.Endpoint, partID(d.b, lines), p, len(lines))
+		p = d.r.send(ctx, d.b, lines)
 	}
 	if !d.asked {
-		d.first, d.bytes, d.asked = a, p.bytes, true
+		d.first, d.bytes, d.asked = p.answer, p.bytes, true
 	}
-	return a, true
+	return p.answer, true
 }
 
 // whole reports whether every event was refused, one by one.

@@ -21,13 +21,11 @@ import (
 // events of the same batch give the same bytes.
 func Body(b *eventlog.Batch, lines []schema.Line) []byte {
 	var body bytes.Buffer
-	_ = writeEvents(&body, lines) // a buffer takes everything
-	body.WriteString(rest(b, lines))
+	_ = writeBody(&body, b, lines) // a buffer takes everything
 	return body.Bytes()
 }
 
-// writeEvents begins a body: it does not depend on when the batch is sent.
-func writeEvents(w io.Writer, lines []schema.Line) error {
+func writeBody(w io.Writer, b *eventlog.Batch, lines []schema.Line) error {
 	before := []byte(`{"events":[`)
 	for _, l := range lines {
 		if _, err := w.Write(before); err != nil {
@@ -38,12 +36,8 @@ func writeEvents(w io.Writer, lines []schema.Line) error {
 		}
 		before = []byte{','}
 	}
-	return nil
-}
-
-// rest ends the body of some of a batch's events, which are not none.
-func rest(b *eventlog.Batch, lines []schema.Line) string {
-	return fmt.Sprintf(`],"batch_id":%q,"client_timestamp":%q,"losses":%s}`, partID(b, lines), b.ClientTimestamp, b.Losses)
+	_, err := fmt.Fprintf(w, `],"batch_id":%q,"client_timestamp":%q,"losses":%s}`, partID(b, lines), b.ClientTimestamp, b.Losses)
+	return err
 }
 
 // partID is the id that some of a batch's events are sent under.
@@ -54,9 +48,8 @@ func partID(b *eventlog.Batch, lines []schema.Line) string {
 	return eventlog.BatchID(lines)
 }
 
-// parcel is a body on its way into a request.
+// parcel is a compressed body.
 type parcel struct {
-	zip    *gzip.Writer
 	packed bytes.Buffer
 	bytes  int // before compression
 	err    error
@@ -69,35 +62,43 @@ var zippers = sync.Pool{New: func() any {
 	return zip
 }}
 
-// wrap compresses the beginning of a body.
-func wrap(lines []schema.Line) *parcel {
-	p := newParcel()
-	p.err = writeEvents(p, lines)
+// pack compresses what write writes.
+func pack(write func(io.Writer) error) *parcel {
+	p := new(parcel)
+	zip := zippers.Get().(*gzip.Writer)
+	defer zippers.Put(zip)
+	zip.Reset(&p.packed)
+	size := counter{w: zip}
+	p.err = errors.Join(write(&size), zip.Close())
+	p.bytes = size.n
 	return p
 }
 
-func newParcel() *parcel {
-	p := &parcel{zip: zippers.Get().(*gzip.Writer)}
-	p.zip.Reset(&p.packed)
-	return p
+// counter counts what is written through it.
+type counter struct {
+	w io.Writer
+	n int
 }
 
-func (p *parcel) Write(b []byte) (int, error) {
-	p.bytes += len(b)
-	return p.zip.Write(b)
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += n
+	return n, err
 }
 
-// seal ends the body.
-func (p *parcel) seal(end string) {
-	if p.err == nil {
-		_, p.err = io.WriteString(p, end)
-	}
-	p.err = errors.Join(p.err, p.zip.Close())
-	zippers.Put(p.zip)
-	p.zip = nil
+// posted is an answer and the size of what was asked, before compression.
+type posted struct {
+	answer
+	bytes int
 }
 
-// post sends one sealed parcel and makes an answer of whatever happens.
+// send sends some events of a batch.
+func (r *runner) send(ctx context.Context, b *eventlog.Batch, lines []schema.Line) posted {
+	p := pack(func(w io.Writer) error { return writeBody(w, b, lines) })
+	return posted{r.post(ctx, r.o.Endpoint, partID(b, lines), p, len(lines)), p.bytes}
+}
+
+// post sends one parcel and makes an answer of whatever happens.
 func (r *runner) post(ctx context.Context, to string, id string, p *parcel, events int) answer {
 	if p.err != nil {
 		return answer{kind: later, what: "cannot compress: " + p.err.Error()}

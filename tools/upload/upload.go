@@ -1,6 +1,6 @@
 // Package upload sends what a log holds to a receiver, for a cron job: one
 // batch after the other, each until the receiver has said what became of it. While
-// it takes all of them, the next one is on its way meanwhile.
+// it takes all of them, the next ones are on their way meanwhile.
 package upload
 
 import (
@@ -158,8 +158,8 @@ type runner struct {
 	log    *eventlog.Log
 	claim  *eventlog.Claim
 	result Result
-	// flowing says that the receiver took the last batch, and all of it.
-	flowing bool
+	// taken is how many batches in a row the receiver took, and all of each.
+	taken int
 }
 
 func newRunner(dir string, o Options) (*runner, error) {
@@ -195,7 +195,7 @@ func (r *runner) connect() {
 			TLSHandshakeTimeout: r.o.Timeout,
 			ForceAttemptHTTP2:   true,
 			DisableCompression:  true,
-			MaxIdleConnsPerHost: 2,
+			MaxIdleConnsPerHost: 1 + maxAhead,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
