@@ -45,6 +45,26 @@ func (c *clock) look(now time.Time) {
 	}
 }
 
+// Believed returns the time that ages are judged by: what the clock says, or an
+// earlier one while it has jumped ahead and not stood by it for a day.
+func (l *Log) Believed() (time.Time, error) {
+	var c clock
+	unlock, err := l.lockPresent()
+	if err != nil {
+		return time.Time{}, fmt.Errorf("ask the log for the time: %w", err)
+	}
+	if unlock != nil {
+		defer unlock()
+		m, err := l.loadMeta()
+		if err != nil {
+			return time.Time{}, fmt.Errorf("ask the log for the time: %w", err)
+		}
+		c = m.Clock
+	}
+	c.look(l.now())
+	return c.Seen, nil
+}
+
 // Expire removes what is older than its age limit: kept copies of sent and of
 // refused events, and unsent segments, whose events are counted as expired.
 // Every seal does the same. A directory that does not exist is left alone.
@@ -69,7 +89,7 @@ func (l *Log) expire() error {
 	if err := l.expireLocked(m, ls); err != nil {
 		return err
 	}
-	if m.Clock == was || len(ls.numbers()) == 0 {
+	if m.Clock == was || was.Seen.IsZero() && len(ls.numbers()) == 0 {
 		return nil
 	}
 	return l.saveCounted(m)

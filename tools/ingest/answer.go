@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -99,20 +100,24 @@ func (h *handler) failed(err error) answer {
 		return refuse(http.StatusRequestTimeout, "timeout", "the body took too long to come")
 	case errors.Is(err, ErrFull):
 		return unavailable("full", "there is no room: try again later")
-	case errors.Is(err, ErrClosed), errors.Is(err, ErrBroken):
-		return unavailable("unavailable", "the receiver is not working: try again later")
+	case errors.Is(err, errIncomplete):
+		return refuse(http.StatusBadRequest, "incomplete", "the body did not come whole")
 	}
-	return h.failedOtherwise(err)
+	return h.notDone(err)
 }
 
-// failedOtherwise tells a client that went away from a disk in trouble.
-func (h *handler) failedOtherwise(err error) answer {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		h.store.o.Log.Error("the disk does not work", "operation", path.Op, "error", path.Err.Error())
-		return unavailable("unavailable", "the receiver is not working: try again later")
+// notDone is the answer where nobody knows whether a request was done, or will be:
+// the client may ask again. One that half-closes its connection, which ends the
+// request's context, may well read it.
+func (h *handler) notDone(err error) answer {
+	if !errors.Is(err, ErrClosed) && !errors.Is(err, ErrBroken) && !errors.Is(err, context.Canceled) {
+		what := err.Error()
+		if path := (*os.PathError)(nil); errors.As(err, &path) {
+			what = path.Op + ": " + path.Err.Error()
+		}
+		h.store.o.Log.Error("a request could not be done", "error", what)
 	}
-	return refuse(http.StatusBadRequest, "incomplete", "the body did not come whole")
+	return unavailable("unavailable", "the receiver is not working: try again later")
 }
 
 func unavailable(code, message string) answer {

@@ -36,8 +36,12 @@ func (b *budget) take(to *body, n int64) bool {
 
 func (b *budget) release(of *body) { b.left.Add(of.held) }
 
-// errBusy means that too many bodies are on their way.
-var errBusy = errors.New("too many uploads at once")
+var (
+	// errBusy means that too many bodies are on their way.
+	errBusy = errors.New("too many uploads at once")
+	// errIncomplete means that a body ended before its end.
+	errIncomplete = errors.New("the body did not come whole")
+)
 
 const firstRead = 8 << 10
 
@@ -80,7 +84,7 @@ func (h *handler) fill(b *body, src io.Reader) error {
 			return nil
 		}
 		if err != nil {
-			return err
+			return errors.Join(errIncomplete, err)
 		}
 	}
 }
@@ -165,6 +169,9 @@ func (z *zipper) unpack(packed []byte, most int64) (err error) {
 // spool writes an export to a file as it comes.
 func (h *handler) spool(f *os.File, src io.Reader) (int64, error) {
 	n, err := io.Copy(spoolFile{f}, src)
+	if err != nil && !errors.Is(err, ErrFull) {
+		err = errors.Join(errIncomplete, err)
+	}
 	h.store.o.Metrics.received.Add(float64(n))
 	return n, err
 }

@@ -64,9 +64,9 @@ func (s *Store) finishErasures(ctx context.Context) error {
 // forgetDaily removes what is older than the retention from the index and the
 // records, in pieces, so that batches need not wait.
 func (s *Store) forgetDaily(ctx context.Context) error {
-	now := s.o.Now()
-	if now.Sub(s.forgot) < 24*time.Hour {
-		return nil
+	now, err := s.log.Believed() // a clock that is ahead for an hour must not cost what events are recognised by
+	if err != nil || now.Sub(s.forgot) < 24*time.Hour {
+		return err
 	}
 	// What is still in memory gets the day of now, not of when it happens to be written.
 	if _, err := s.submit(ctx, job{do: s.flush}); err != nil {
@@ -98,7 +98,7 @@ func (s *Store) forgetDaily(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := s.submit(ctx, job{do: func() error { return s.forgetRecords(now) }})
+	_, err = s.submit(ctx, job{do: func() error { return s.forgetRecords(now) }})
 	if err == nil {
 		s.forgot = now
 	}

@@ -121,30 +121,40 @@ func (s *Store) awaitErasure(ctx context.Context) bool {
 	}
 }
 
-// eraseAll carries out requests for deletion, all that there are at once.
+// eraseAll carries out requests for deletion, all that there are at once. What
+// could not be erased, because another tool works on the log, is tried again soon.
 func (s *Store) eraseAll() {
+	var again <-chan time.Time
+	for {
+		var waiting []chan error
+		select {
+		case end := <-s.erasures:
+			waiting = s.gatherErasures(end)
+		case <-again:
+		case <-s.stopped:
+			return
+		}
+		again = nil
+		err := s.erase()
+		if err != nil {
+			s.o.Log.Error("events could not be erased, which will be tried again", "error", err.Error())
+			again = time.After(s.o.EraseAgain)
+		}
+		for _, end := range waiting {
+			end <- err
+		}
+	}
+}
+
+// gatherErasures adds those who wait already.
+func (s *Store) gatherErasures(first chan error) []chan error {
+	waiting := []chan error{first}
 	for {
 		select {
 		case end := <-s.erasures:
-			waiting := []chan error{end}
-		gather:
-			for {
-				select {
-				case end := <-s.erasures:
-					waiting = append(waiting, end)
-				default:
-					break gather
-				}
-			}
-			err := s.erase()
-			if err != nil {
-				s.o.Log.Error("events could not be erased, which will be tried again", "error", err.Error())
-			}
-			for _, end := range waiting {
-				end <- err
-			}
-		case <-s.stopped:
-			return
+			waiting = append(waiting, end)
+		default:
+			return waiting
 		}
 	}
 }

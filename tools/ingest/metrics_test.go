@@ -80,16 +80,18 @@ func TestMetricsAreTheDocumentedOnes(t *testing.T) {
 	}
 }
 
+// evictions are those that all logs reported, as a scraper sees them.
+func (r *receiver) evictions() string {
+	w := httptest.NewRecorder()
+	r.store.MetricsHandler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	m := regexp.MustCompile(`(?m)^caro_ingest_reported_losses\{reason="evicted"\} (\S+)$`).FindStringSubmatch(w.Body.String())
+	return strings.Join(m[min(1, len(m)):], "")
+}
+
 func TestReportedLossesAreTheNewestOfEachLog(t *testing.T) {
 	r := newReceiver(t)
 	r.options.Metrics = NewMetrics()
 	r.start()
-	lossesOf := func() (evicted string) {
-		w := httptest.NewRecorder()
-		r.store.MetricsHandler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
-		m := regexp.MustCompile(`(?m)^caro_ingest_reported_losses\{reason="evicted"\} (\S+)$`).FindStringSubmatch(w.Body.String())
-		return strings.Join(m[min(1, len(m)):], "")
-	}
 	send := func(n int, log, at, evicted string) {
 		t.Helper()
 		doc := strings.Replace(document(events(n, n+1)), "11111111-", log, 1)
@@ -100,12 +102,12 @@ func TestReportedLossesAreTheNewestOfEachLog(t *testing.T) {
 	send(1, "22222222-", "2026-11-23T11:00", "10")
 	send(2, "11111111-", "2026-11-23T12:00", "6")
 	send(3, "11111111-", "2026-11-23T10:00", "1") // late
-	if got := lossesOf(); got != "16" {
+	if got := r.evictions(); got != "16" {
 		t.Errorf("%s evicted, want 6 + 10", got)
 	}
 	r.options.Metrics = NewMetrics()
 	r.restart()
-	if got := lossesOf(); got != "16" {
+	if got := r.evictions(); got != "16" {
 		t.Errorf("%s evicted after a restart", got)
 	}
 }

@@ -55,6 +55,9 @@ type Options struct {
 	// EraseWait is how long a request for deletion waits for its end before it
 	// is answered; 0 is 5 seconds.
 	EraseWait time.Duration
+	// EraseAgain is how long after an erasure that failed the next one is tried; 0
+	// is 30 seconds.
+	EraseAgain time.Duration
 	// LockTimeout bounds the wait for other programs; 0 is 10 seconds.
 	LockTimeout time.Duration
 	// Now is the clock, nil the real one.
@@ -80,6 +83,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.EraseWait == 0 {
 		o.EraseWait = 5 * time.Second
+	}
+	if o.EraseAgain == 0 {
+		o.EraseAgain = 30 * time.Second
 	}
 	if o.LockTimeout == 0 {
 		o.LockTimeout = lockTimeout
