@@ -1,0 +1,5 @@
+//go:build torture
+
+package command
+
+const memorySessions = 1_250_000
