@@ -59,10 +59,7 @@ func (c *Claim) read(number uint64) ([]byte, error) {
 	}
 	content := raw
 	if state == Compacted {
-		var src io.Reader
-		if src, err = expand(bytes.NewReader(raw)); err == nil {
-			content, err = io.ReadAll(src)
-		}
+		content, err = expanded(raw)
 	} else if len(raw) > maxSegment {
 		err = fmt.Errorf("it has more than %d bytes", maxSegment)
 	}
@@ -71,6 +68,17 @@ func (c *Claim) read(number uint64) ([]byte, error) {
 	}
 	c.current = segmentContent{number, content}
 	return content, nil
+}
+
+// expanded is the content of a compacted segment, in no more memory than it takes.
+func expanded(raw []byte) ([]byte, error) {
+	src, size, err := expand(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	content := make([]byte, size)
+	_, err = io.ReadFull(src, content)
+	return content, err
 }
 
 // pass goes on behind a segment that cannot be read. It stays where it is and

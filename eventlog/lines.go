@@ -35,7 +35,7 @@ func openSegment(disk vfs.FS, name string, state State) (io.ReadCloser, error) {
 	if state != Compacted {
 		return f, nil
 	}
-	src, err := expand(f)
+	src, _, err := expand(f)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -46,21 +46,21 @@ func openSegment(disk vfs.FS, name string, state State) (io.ReadCloser, error) {
 }
 
 // expand reads one or more LZ4 frames twice: once to their checksums, and again
-// for whoever wants the content, so that no line comes out of a damaged frame and
-// none of it is held in memory. The library takes an empty file for a valid
-// stream; here it is a truncated one.
-func expand(f io.ReaderAt) (io.Reader, error) {
+// for whoever wants the content, of so many bytes, so that no line comes out of a
+// damaged frame and none of it is held in memory. The library takes an empty file
+// for a valid stream; here it is a truncated one.
+func expand(f io.ReaderAt) (content io.Reader, size int64, err error) {
 	again := func() io.Reader { return lz4.NewReader(io.NewSectionReader(f, 0, math.MaxInt64)) }
 	n, err := io.Copy(io.Discard, io.LimitReader(again(), maxSegment+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("damaged LZ4 frame: %w", err)
+		return nil, 0, fmt.Errorf("damaged LZ4 frame: %w", err)
 	case n == 0:
-		return nil, errors.New("damaged LZ4 frame: empty")
+		return nil, 0, errors.New("damaged LZ4 frame: empty")
 	case n > maxSegment:
-		return nil, fmt.Errorf("LZ4 frame expands to more than %d bytes", maxSegment)
+		return nil, 0, fmt.Errorf("LZ4 frame expands to more than %d bytes", maxSegment)
 	}
-	return again(), nil
+	return again(), n, nil
 }
 
 // lineReader cuts a stream into lines in one fixed buffer.

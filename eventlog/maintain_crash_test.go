@@ -99,7 +99,7 @@ func nothingLeft(segment int) func(*testing.T, string) string {
 			}
 			text := read(t, filepath.Join(dir, name))
 			if strings.HasSuffix(name, lz4Suffix) {
-				src, err := expand(strings.NewReader(text))
+				src, _, err := expand(strings.NewReader(text))
 				if err != nil {
 					t.Fatal(err)
 				}
