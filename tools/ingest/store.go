@@ -46,7 +46,8 @@ type Options struct {
 	// MaxBytes caps the directory, all of its files together. A receiver that
 	// has reached it takes nothing and removes nothing.
 	MaxBytes int64
-	// Retention is how long events, and what they are recognised by, are kept.
+	// Retention is how long events, and what they are recognised by, are kept; less
+	// than 0 keeps all, for whoever only adds some.
 	Retention time.Duration
 	// MaxExportBytes bounds an export, uncompressed; 0 is 4 GiB.
 	MaxExportBytes int64

@@ -111,3 +111,23 @@ func TestErasingIsTriedAgainSoon(t *testing.T) {
 	}
 	r.holds([]string{event(1, someDay)})
 }
+
+// Whoever only adds to a receiver's directory does not know how long it keeps things.
+func TestWithoutARetentionNothingExpires(t *testing.T) {
+	r := newReceiver(t)
+	r.options.Retention = -1
+	r.start()
+	r.post("/v1/events", document(events(0, 10))).want(t, 200, 10, 0)
+	if a := r.post("/v1/deletion-requests", deletionRequest(otherDay)); a.Status != 200 {
+		t.Fatalf("answered %d", a.Status)
+	}
+	for range 200 {
+		r.clock.advance(24 * time.Hour)
+		if err := r.store.Tend(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.post("/v1/events", document(events(0, 10))).want(t, 409, 10, 0)
+	r.post("/v1/events", document([]string{event(21, otherDay)})).want(t, 200, 1, 0)
+	r.holds(events(0, 10))
+}

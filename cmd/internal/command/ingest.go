@@ -43,6 +43,7 @@ func (c *cli) addServe(app *kingpin.Application) {
 	var f ingestFlags
 	cmd := c.command(app, "serve", "Answer uploads, exports and requests for deletion (docs/upload.md).", func() error { return c.serve(f) })
 	c.addReceiver(cmd, &f)
+	cmd.Flag("retention", "How long events are kept.").Default("90d").SetValue(spanValue{&f.retention})
 	cmd.Flag("listen", "Address to listen on; with port 0 any port, which is logged.").Default("127.0.0.1:8088").StringVar(&f.listen)
 	cmd.Flag("metrics-listen", "Address to show Prometheus metrics on, at /metrics.").PlaceHolder("HOST:PORT").SetValue(nonEmpty{&f.metrics})
 	cmd.Flag("token-file", "Ask for the bearer token on the first line of this file.").PlaceHolder("FILE").SetValue(nonEmpty{&f.tokenFile})
@@ -64,7 +65,6 @@ func (c *cli) addReceiver(cmd clause, f *ingestFlags) {
 	cmd.Flag("dir", "Directory of what was received: a log like any other, never the one of a host.").Required().
 		PlaceHolder("DIR").SetValue(nonEmpty{&c.dirFlag})
 	cmd.Flag("fsync", "Write to the disk before answering; --no-fsync trusts in the power supply.").Default("true").BoolVar(&f.fsync)
-	cmd.Flag("retention", "How long events are kept.").Default("90d").SetValue(spanValue{&f.retention})
 	cmd.Flag("max-size", "Size of the directory at which nothing more is taken.").Default("10GiB").SetValue(sizeValue{&f.maxBytes})
 }
 

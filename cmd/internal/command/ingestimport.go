@@ -54,6 +54,7 @@ func (c *cli) importFiles(f ingestFlags, files []string) error {
 	logger := slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	o := f.storeOptions(c, logger)
 	o.EraseWait = importEraseWait
+	o.Retention = -1 // how long events are kept is for serve to say
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	store, err := ingest.Open(c.dirFlag, o)
