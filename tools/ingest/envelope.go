@@ -140,6 +140,9 @@ func decodeValue(d *json.Decoder, depth int) (any, *schema.Violation) {
 	delim, nested := t.(json.Delim)
 	switch {
 	case !nested:
+		if n, ok := t.(json.Number); ok && !isWhole(n) {
+			return nil, &schema.Violation{Category: schema.SchemaRule, Rule: "type"}
+		}
 		return t, nil
 	case depth == 0:
 		return nil, malformed("", ruleDepth)
@@ -147,6 +150,13 @@ func decodeValue(d *json.Decoder, depth int) (any, *schema.Violation) {
 		return decodeArray(d, depth-1)
 	}
 	return decodeObject(d, depth-1)
+}
+
+// isWhole reports whether a number is written as an integer, which all numbers of
+// an envelope are; JSON Schema would also take 1.0 and 1e2.
+func isWhole(n json.Number) bool {
+	_, err := n.Int64()
+	return err == nil
 }
 
 func decodeArray(d *json.Decoder, depth int) (any, *schema.Violation) {

@@ -161,10 +161,26 @@ func (s *Store) readExport(f io.ReadSeeker, field func(string, []byte) error, ev
 			return malformed("", ruleGzip)
 		}
 		defer zip.Close()
+		zip.Multistream(false) // an export is one document in one piece
 		doc = zip
 	}
 	limited := &limitedReader{doc, s.o.MaxExportBytes}
-	return gzipTrouble(scanReader(limited, maxPieceBytes).walk(field, event))
+	if err := scanReader(limited, maxPieceBytes).walk(field, event); err != nil {
+		return gzipTrouble(err)
+	}
+	return nothingBehind(src)
+}
+
+// nothingBehind refuses a file that goes on where its document has ended.
+func nothingBehind(src *bufio.Reader) error {
+	switch _, err := src.Peek(1); {
+	case err == nil:
+		return malformed("", ruleTrailing)
+	case errors.Is(err, io.EOF):
+		return nil
+	default:
+		return err
+	}
 }
 
 // gzipTrouble turns what a decompressor complains about into a refusal.
@@ -260,6 +276,8 @@ func (c *exportCheck) finish(now time.Time) (*exported, *report, error) {
 		return differs("last_timestamp")
 	case e.number("part") > e.number("parts"):
 		return differs("part")
+	case e.text("previous_export_id") == e.text("export_id"):
+		return nil, nil, &schema.Violation{Category: schema.SchemaRule, Pointer: "/previous_export_id", Rule: "not"}
 	}
 	r, err := reportOf(e, "exported_at", c.losses)
 	if err != nil {

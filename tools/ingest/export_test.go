@@ -86,6 +86,10 @@ func TestExportsThatContradictThemselvesAreRefused(t *testing.T) {
 		{`"last_timestamp":"2026`, `"last_timestamp":"2027`}:                              "/last_timestamp (rule differs-from-events",
 		{`"checksum":"sha256:`, `"checksum":"md5:`}:                                       "/checksum (rule pattern",
 		{`"export_version":"1.0"`, `"export_version":"2.0"`}:                              "/export_version (rule const",
+		{`"part":1,"parts":1`, `"part":1.0,"parts":1`}:                                    "/part (rule type",
+		{`"event_count":3`, `"event_count":3e0`}:                                          "/event_count (rule type",
+		{`"queue_full":3`, `"queue_full":3.0`}:                                            "/losses (rule type",
+		{`"previous_export_id":null`, `"previous_export_id":"` + eventID(1) + `"`}:        "/previous_export_id (rule not",
 		{`"part":1`, `"part":2`}:                                                          "/part (rule differs-from-events",
 		{`"parts":1,`, ``}:                                                                "(whole line) (rule required",
 		{`"parts":1,`, `"parts":1,"sesame":1,`}:                                           "(whole line) (rule additionalProperties",
@@ -106,6 +110,23 @@ func TestExportsThatContradictThemselvesAreRefused(t *testing.T) {
 	if a.Status != 400 || len(a.Details) != 1 || a.Details[0].Index == nil || strings.Contains(a.Raw, "sesame") {
 		t.Errorf("answered %d %s", a.Status, a.Raw)
 	}
+}
+
+func TestNothingMayFollowAnExport(t *testing.T) {
+	r := newReceiver(t).start()
+	good := exportDocument(eventID(1), "", events(0, 3))
+	for name, file := range map[string][]byte{
+		"another member": append(zipped(good), zipped("")...),
+		"zeros":          append(zipped(good), 0, 0),
+		"text":           append(zipped(good), '\n'),
+		"unpacked":       []byte(good + "{}"),
+	} {
+		var bad *BadExportError
+		if _, err := r.carry(file); !errors.As(err, &bad) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	r.holds()
 }
 
 func TestGapsInTheChainAreReported(t *testing.T) {
