@@ -67,7 +67,10 @@ func (s *Store) commitAll() {
 	for {
 		select {
 		case j := <-s.jobs:
-			s.work(s.gather(j))
+			group := s.gather(j)
+			if err := guard(func() error { s.work(group); return nil }); err != nil {
+				s.damaged(group, err)
+			}
 		case err := <-s.flushed:
 			s.flushEnded(err)
 		case <-s.stopped:
@@ -183,6 +186,21 @@ func (s *Store) breakDown(err error) error {
 	return s.broken
 }
 
+// damaged ends everything because a database could not be read, and tells those who
+// wait. An index is set aside, so that the next start makes a new one.
+func (s *Store) damaged(group []job, err error) {
+	err = s.breakDown(fmt.Errorf("read the index or the records: %w", err))
+	if asideErr := setAside(s.index.path); asideErr != nil {
+		s.o.Log.Error("cannot set the index aside", "error", asideErr.Error())
+	}
+	for _, j := range group {
+		select {
+		case j.done <- taken{err: err}:
+		default: // was answered before
+		}
+	}
+}
+
 // loadReports adds up what all logs say they lost.
 func (s *Store) loadReports() error {
 	return s.index.eachReport(func(raw []byte) error {
@@ -208,7 +226,7 @@ func (s *Store) startFlush() {
 		return
 	}
 	write := s.index.flush(s.o.Now(), segment)
-	s.working.Go(func() { s.flushed <- write() })
+	s.working.Go(func() { s.flushed <- guard(write) })
 }
 
 // waitForFlush waits until nothing is being written to the index.
@@ -220,6 +238,10 @@ func (s *Store) waitForFlush() {
 
 func (s *Store) flushEnded(err error) {
 	s.index.ended(err)
+	if errors.Is(err, errNoDB) {
+		s.damaged(nil, err)
+		return
+	}
 	if err != nil {
 		s.o.Log.Error("cannot write the index", "error", err.Error())
 		return

@@ -9,9 +9,6 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
-
-	"caro.sh/telemetry/eventlog"
 )
 
 // An index says which batches and events were taken in before. It is a cache of
@@ -45,12 +42,12 @@ type stored struct {
 	Refusals []Refusal `json:"refusals,omitempty"`
 }
 
-// openIndex opens the index. One that is no database is set aside.
+// openIndex opens the index. One that is damaged is set aside.
 func openIndex(path string, wait time.Duration) (*index, error) {
 	db, err := openDB(path, wait, eventBucket, batchBucket, logBucket, metaBucket)
 	if errors.Is(err, errNoDB) {
-		if err := os.Rename(path, path+".bad"); err != nil {
-			return nil, fmt.Errorf("set the damaged index aside: %w", err)
+		if err := setAside(path); err != nil {
+			return nil, err
 		}
 		db, err = openDB(path, wait, eventBucket, batchBucket, logBucket, metaBucket)
 	}
@@ -60,43 +57,13 @@ func openIndex(path string, wait time.Duration) (*index, error) {
 	return &index{db: db, path: path, recent: newFresh()}, nil
 }
 
-// errNoDB means that a file is there and is no database.
-var errNoDB = errors.New("it is damaged")
-
-// openDB opens a database and makes its buckets. A second process waits.
-func openDB(path string, wait time.Duration, buckets ...[]byte) (*bolt.DB, error) {
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: wait, FreelistType: bolt.FreelistMapType, NoStatistics: true})
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, fmt.Errorf("another receiver works on this directory: %w", eventlog.ErrLocked)
-	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
-		return nil, errNoDB
-	case err != nil:
-		return nil, err
+// setAside keeps a damaged index for whoever wants to know, and makes room for one
+// that is made from the log.
+func setAside(path string) error {
+	if err := os.Rename(path, path+".bad"); err != nil {
+		return fmt.Errorf("set the damaged index aside: %w", err)
 	}
-	have := func(tx *bolt.Tx) error {
-		for _, name := range buckets {
-			if tx.Bucket(name) == nil {
-				return errNoDB
-			}
-		}
-		return nil
-	}
-	if db.View(have) == nil {
-		return db, nil
-	}
-	err = db.Update(func(tx *bolt.Tx) error {
-		for _, name := range buckets {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
+	return nil
 }
 
 // A look is the index as it is at one moment.
@@ -111,7 +78,14 @@ func (x *index) look() (*look, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the index: %w", err)
 	}
-	return &look{x, tx, tx.Bucket(eventBucket)}, nil
+	l := &look{index: x, tx: tx}
+	defer func() {
+		if l.events == nil { // bolt panics on damage; what is begun must end all the same
+			l.close()
+		}
+	}()
+	l.events = tx.Bucket(eventBucket)
+	return l, nil
 }
 
 func (l *look) close() { _ = l.tx.Rollback() } // of a transaction that only reads

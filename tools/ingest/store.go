@@ -154,6 +154,9 @@ func (s *Store) open() (err error) {
 	if err := os.MkdirAll(s.path(""), 0o700); err != nil {
 		return err
 	}
+	if err := s.knowsRecords(); err != nil {
+		return err
+	}
 	if s.records, err = openRecords(s.path(stateName), s.o.LockTimeout); err != nil {
 		return err
 	}
@@ -161,11 +164,24 @@ func (s *Store) open() (err error) {
 		return errors.Join(err, s.records.close())
 	}
 	for _, step := range []func() error{s.sweepSpool, s.loadDropped, s.loadReports, s.catchUp} {
-		if err := step(); err != nil {
-			return errors.Join(err, s.index.close(), s.records.close())
+		if err := guard(step); err != nil {
+			return errors.Join(err, guard(s.index.close), guard(s.records.close))
 		}
 	}
 	return nil
+}
+
+// knowsRecords refuses to begin anew with records that were emptied: what was to be
+// deleted would be taken again.
+func (s *Store) knowsRecords() error {
+	info, err := os.Stat(s.path(stateName))
+	if err != nil || info.Size() > 0 {
+		return nil
+	}
+	if active, err := s.active(); err != nil || active == 0 {
+		return err // nothing was ever taken
+	}
+	return fmt.Errorf("open %s, which says whose events are to be deleted: %w", s.path(stateName), errNoDB)
 }
 
 // IsStore reports whether dir is a receiver's: then how much is kept there, and

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -131,3 +133,92 @@ func TestWithoutARetentionNothingExpires(t *testing.T) {
 	r.post("/v1/events", document([]string{event(21, otherDay)})).want(t, 200, 1, 0)
 	r.holds(events(0, 10))
 }
+
+// damages are what disks and people do to a file.
+var damages = map[string]func(t *testing.T, raw []byte) []byte{
+	"emptied": func(*testing.T, []byte) []byte { return nil },
+	"cut":     func(_ *testing.T, raw []byte) []byte { return raw[:len(raw)/2/4096*4096] },
+	"zeros":   func(_ *testing.T, raw []byte) []byte { return append(raw[:8192:8192], make([]byte, len(raw)-8192)...) },
+	"noise": func(_ *testing.T, raw []byte) []byte {
+		for i := 8192; i < len(raw); i++ {
+			raw[i] = byte(i * i >> 3)
+		}
+		return raw
+	},
+}
+
+func damage(t *testing.T, name string, do func(*testing.T, []byte) []byte) {
+	t.Helper()
+	raw, err := os.ReadFile(name)
+	if err == nil {
+		err = os.WriteFile(name, do(t, raw), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestADamagedIndexIsMadeAnew(t *testing.T) {
+	for name, do := range damages {
+		r := newReceiver(t).start()
+		for n := range 5 {
+			r.post("/v1/events", document(events(1000*n, 1000*n+1000))).want(t, 200, 1000, 0)
+		}
+		r.stop()
+		damage(t, r.own(indexName), do)
+		r.start()
+		r.post("/v1/events", document(events(500, 1500))).want(t, 200, 1000, 0)
+		r.holds(events(0, 5000))
+		if _, err := os.Stat(r.own(indexName) + ".bad"); name != "emptied" && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestDamagedRecordsAreRefused(t *testing.T) {
+	for name, do := range damages {
+		r := newReceiver(t).start()
+		r.post("/v1/events", document(events(0, 10))).want(t, 200, 10, 0)
+		if a := r.post("/v1/deletion-requests", deletionRequest(otherDay)); a.Status != 200 {
+			t.Fatalf("answered %d", a.Status)
+		}
+		r.stop()
+		damage(t, r.own(stateName), do)
+		if s, err := Open(r.dir, r.options); err == nil || !errors.Is(err, errNoDB) || !strings.Contains(err.Error(), stateName) {
+			t.Errorf("%s: %v", name, err)
+			if err == nil {
+				_ = s.Close()
+			}
+		}
+	}
+}
+
+// What is damaged while it is in use ends the receiver, which says so, and the next
+// one begins with a new index.
+func TestAnIndexDamagedInUseEndsTheReceiver(t *testing.T) {
+	r := newReceiver(t).start()
+	for n := range 5 {
+		r.post("/v1/events", document(events(1000*n, 1000*n+1000))).want(t, 200, 1000, 0)
+	}
+	r.restart()
+	damage(t, r.own(indexName), damages["zeros"])
+	if a := r.post("/v1/events", document(events(500, 1500))); a.Status != 503 {
+		t.Errorf("answered %d %s", a.Status, a.Raw)
+	}
+	select {
+	case err := <-r.store.Failed():
+		if !errors.Is(err, ErrBroken) {
+			t.Error(err)
+		}
+	default:
+		t.Error("nobody is told")
+	}
+	_ = r.store.Close()
+	r.store = nil
+	r.start()
+	r.post("/v1/events", document(events(500, 1500))).want(t, 200, 1000, 0)
+	r.holds(events(0, 5000))
+}
+
+// own is a file of the receiver's own.
+func (r *receiver) own(name string) string { return filepath.Join(r.dir, stateDir, name) }

@@ -17,12 +17,17 @@ import (
 	"caro.sh/telemetry/tools/ingest"
 )
 
-// No batch command needs more memory for more events.
+// No batch command needs more memory for more events, but for stats: it counts every
+// event once, and so remembers the ids of all, six bytes each, and of every session
+// when it was.
 func TestBatchCommandsStayBelow64MiB(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a log of many megabytes")
 	}
-	const limit = 64 << 10 // KiB
+	const (
+		limit      = 64 << 10 // KiB
+		remembered = 140      // bytes of a session and its events, in tables that are full to two thirds
+	)
 	home := t.TempDir()
 	store, err := ingest.Open(filepath.Join(home, "uploaded"), ingest.Options{NoSync: true})
 	if err != nil {
@@ -43,13 +48,21 @@ func TestBatchCommandsStayBelow64MiB(t *testing.T) {
 		"caro-telemetry-inspect cat --dir log",
 		"caro-telemetry-export --dir log -o events.json.gz",
 		"caro-telemetry-export --verify events.json.gz",
-		"caro-telemetry-ingest import --dir carried events.json.gz",
+		"caro-telemetry-export --max-size 50M --dir log -o mail.json.gz",
+		"caro-telemetry-ingest import --dir carried mail*.json.gz", // one file may have 4 GiB
 		"caro-telemetry-compact --dir log",
 		"caro-telemetry-inspect stats --dir log",
 		"caro-telemetry-upload --force --max-batches 300 --dir log",
 		"caro-telemetry-export --clear --dir log -o rest.json.gz",
 	} {
 		words := strings.Fields(line)
+		if last := len(words) - 1; strings.Contains(words[last], "*") {
+			files, err := filepath.Glob(filepath.Join(home, words[last]))
+			if err != nil || len(files) == 0 {
+				t.Fatalf("%s: %v, %v", line, files, err)
+			}
+			words = append(words[:last], files...)
+		}
 		path, err := exec.LookPath(words[0])
 		if err != nil {
 			t.Fatal(err)
@@ -62,8 +75,12 @@ func TestBatchCommandsStayBelow64MiB(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v: %s", line, err, stderr.String())
 		}
-		if t.Logf("%6d KiB, %6.2f s: %s", peak, time.Since(start).Seconds(), line); peak > limit {
-			t.Errorf("%s took %d KiB, more than %d", line, peak, limit)
+		most := limit
+		if words[1] == "stats" {
+			most += remembered * memorySessions >> 10
+		}
+		if t.Logf("%6d KiB, %6.2f s: %s", peak, time.Since(start).Seconds(), line); peak > most {
+			t.Errorf("%s took %d KiB, more than %d", line, peak, most)
 		}
 	}
 }

@@ -1,0 +1,89 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"caro.sh/telemetry/eventlog"
+)
+
+// errNoDB means that a file is there and is no database, or a damaged one.
+var errNoDB = errors.New("it is damaged")
+
+// readAtStart is how large a database may be to be read to its end when it is opened:
+// about a tenth of a second.
+const readAtStart = 64 << 20
+
+// guard makes errNoDB of the panics with which bolt answers damage, and of the faults
+// of reading behind the end of a file that was cut.
+func guard(do func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errNoDB, r)
+		}
+	}()
+	return do()
+}
+
+// openDB opens a database and makes its buckets. A second process waits.
+func openDB(path string, wait time.Duration, buckets ...[]byte) (db *bolt.DB, err error) {
+	err = guard(func() (err error) {
+		db, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: wait, FreelistType: bolt.FreelistMapType, NoStatistics: true})
+		return err
+	})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("another receiver works on this directory: %w", eventlog.ErrLocked)
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
+		return nil, errNoDB
+	case err != nil:
+		return nil, err
+	}
+	if err := guard(func() error { return prepareDB(db, buckets) }); err != nil {
+		return nil, errors.Join(err, guard(db.Close))
+	}
+	return db, nil
+}
+
+// prepareDB reads a database, so that damage shows before it is relied on, and makes
+// the buckets that are missing.
+func prepareDB(db *bolt.DB, buckets [][]byte) error {
+	missing := false
+	err := db.View(func(tx *bolt.Tx) error {
+		info, err := os.Stat(db.Path())
+		if err != nil {
+			return err
+		}
+		if tx.Size() > info.Size() {
+			return errNoDB
+		}
+		for _, name := range buckets {
+			b := tx.Bucket(name)
+			if missing = missing || b == nil; b == nil || info.Size() > readAtStart {
+				continue
+			}
+			if err := b.ForEach(func(_, _ []byte) error { return nil }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || !missing {
+		return err
+	}
+	return db.Update(func(tx *bolt.Tx) error {
+		for _, name := range buckets {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
