@@ -16,9 +16,9 @@ import (
 // errNoDB means that a file is there and is no database, or a damaged one.
 var errNoDB = errors.New("it is damaged")
 
-// readAtStart is how large a database may be to be read to its end when it is opened:
-// about a tenth of a second.
-const readAtStart = 64 << 20
+// readAtStart is how large a database may be to be read to its end before it is used.
+// What was read counts as memory of this process.
+const readAtStart = remapBytes
 
 // guard makes errNoDB of the panics with which bolt answers damage, and of the faults
 // of reading behind the end of a file that was cut.
@@ -32,8 +32,27 @@ func guard(do func() error) (err error) {
 	return do()
 }
 
-// openDB opens a database and makes its buckets. A second process waits.
-func openDB(path string, wait time.Duration, buckets ...[]byte) (db *bolt.DB, err error) {
+// openDB opens a database, makes its buckets, and reads it where that is no matter, so
+// that damage shows before it is relied on. A second process waits.
+func openDB(path string, wait time.Duration, buckets ...[]byte) (*bolt.DB, error) {
+	db, err := reopenDB(path, wait)
+	if err != nil {
+		return nil, err
+	}
+	err = guard(func() error {
+		if err := readDB(db); err != nil {
+			return err
+		}
+		return makeBuckets(db, buckets)
+	})
+	if err != nil {
+		return nil, errors.Join(err, guard(db.Close))
+	}
+	return db, nil
+}
+
+// reopenDB opens a database that was in order.
+func reopenDB(path string, wait time.Duration) (db *bolt.DB, err error) {
 	err = guard(func() (err error) {
 		db, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: wait, FreelistType: bolt.FreelistMapType, NoStatistics: true})
 		return err
@@ -43,20 +62,13 @@ func openDB(path string, wait time.Duration, buckets ...[]byte) (db *bolt.DB, er
 		return nil, fmt.Errorf("another receiver works on this directory: %w", eventlog.ErrLocked)
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
 		return nil, errNoDB
-	case err != nil:
-		return nil, err
 	}
-	if err := guard(func() error { return prepareDB(db, buckets) }); err != nil {
-		return nil, errors.Join(err, guard(db.Close))
-	}
-	return db, nil
+	return db, err
 }
 
-// prepareDB reads a database, so that damage shows before it is relied on, and makes
-// the buckets that are missing.
-func prepareDB(db *bolt.DB, buckets [][]byte) error {
-	missing := false
-	err := db.View(func(tx *bolt.Tx) error {
+// readDB reads a small database to its end, and sees that a large one has its end.
+func readDB(db *bolt.DB) error {
+	return db.View(func(tx *bolt.Tx) error {
 		info, err := os.Stat(db.Path())
 		if err != nil {
 			return err
@@ -64,14 +76,20 @@ func prepareDB(db *bolt.DB, buckets [][]byte) error {
 		if tx.Size() > info.Size() {
 			return errNoDB
 		}
+		if info.Size() > readAtStart {
+			return nil
+		}
+		return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
+			return b.ForEach(func(_, _ []byte) error { return nil })
+		})
+	})
+}
+
+func makeBuckets(db *bolt.DB, buckets [][]byte) error {
+	missing := false
+	err := db.View(func(tx *bolt.Tx) error {
 		for _, name := range buckets {
-			b := tx.Bucket(name)
-			if missing = missing || b == nil; b == nil || info.Size() > readAtStart {
-				continue
-			}
-			if err := b.ForEach(func(_, _ []byte) error { return nil }); err != nil {
-				return err
-			}
+			missing = missing || tx.Bucket(name) == nil
 		}
 		return nil
 	})

@@ -152,7 +152,7 @@ func (x *index) remap(wait time.Duration) error {
 	if err := x.db.Close(); err != nil {
 		return fmt.Errorf("close the index: %w", err)
 	}
-	db, err := openDB(x.path, wait, eventBucket)
+	db, err := reopenDB(x.path, wait)
 	if err != nil {
 		return fmt.Errorf("open the index again: %w", err)
 	}
