@@ -98,7 +98,7 @@ func readBatch(body []byte) (*batch, error) {
 	if b.report, err = reportOf(e, "client_timestamp", losses); err != nil {
 		return nil, err
 	}
-	return b, b.identify(b.id, 0)
+	return b, b.identify(&repeats{})
 }
 
 // batchEvents reads the events of a batch.
@@ -164,14 +164,14 @@ func reportOf(e *envelope, clock string, losses []byte) (*report, error) {
 }
 
 // identify notes each event's id and day id. One without an id gets one made from
-// the document's and its place, so that it is the same whenever it comes again.
-func (b *batch) identify(document id, first int) error {
+// what it says, so that it is the same whatever brings it; seen is of the document.
+func (b *batch) identify(seen *repeats) error {
 	b.keys, b.days = make([]id, len(b.lines)), make([]uint32, len(b.lines))
 	for i, line := range b.lines {
 		key, day, ok := idsOf(line.Bytes())
 		if !ok {
 			var err error
-			if line, err = line.WithEventID(derivedID(document, first+i, line.Timestamp())); err != nil {
+			if line, err = line.WithEventID(seen.derivedID(line)); err != nil {
 				return err
 			}
 			b.lines[i] = line
@@ -180,20 +180,6 @@ func (b *batch) identify(document id, first int) error {
 		b.keys[i], b.days[i] = key, day
 	}
 	return nil
-}
-
-// derivedID is a UUID version 7 that a document and a place in it always give.
-func derivedID(document id, place int, at time.Time) string {
-	sum := sha256.Sum256(binary.BigEndian.AppendUint64(document[:], uint64(place)))
-	var made uuid.UUID
-	copy(made[:], sum[:])
-	millis := uint64(max(0, at.UnixMilli()))
-	var stamp [8]byte
-	binary.BigEndian.PutUint64(stamp[:], millis<<16)
-	copy(made[:6], stamp[:6])
-	made[6] = made[6]&0x0f | 0x70
-	made[8] = made[8]&0x3f | 0x80
-	return made.String()
 }
 
 var (

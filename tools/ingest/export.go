@@ -113,12 +113,11 @@ func badExport(err error) error {
 // many were new. When it does not live to do so, they are duplicates next time.
 func (s *Store) takeExport(ctx context.Context, f io.ReadSeeker, e *exported, r *report) (fresh int64, err error) {
 	b := &batch{report: r}
-	first := 0
+	var seen repeats
 	submit := func() error {
-		if err := b.identify(idOf([]byte(e.ExportID)), first); err != nil {
+		if err := b.identify(&seen); err != nil {
 			return err
 		}
-		first += len(b.lines)
 		t, err := s.submit(ctx, job{batch: b})
 		fresh += int64(t.fresh)
 		b = &batch{}

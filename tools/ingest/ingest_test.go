@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"context"
+	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,6 +57,51 @@ func TestEventsWithoutIDAreStoredOnce(t *testing.T) {
 	r.start()
 	r.post("/v1/events", doc).want(t, 200, 2, 0)
 	r.holds(stored)
+}
+
+// bare is an event without an id.
+func bare(n int) string {
+	return fmt.Sprintf(`{"event":"error.occurred","timestamp":"2026-11-23T10:15:30.123Z","session_id":"0123456789abcdef","error_category":"unknown","error_code":"E_%d","component":"reader"}`, n)
+}
+
+// An export splits a log in other places than batches do, and has one more event.
+func TestEventsWithoutIDAreTheSameInABatchAndAnExport(t *testing.T) {
+	r := newReceiver(t).start()
+	var all []string
+	for n := range chunkEvents {
+		all = append(all, bare(n))
+	}
+	all = append(all, bare(7), bare(7)) // in the second chunk of the export
+	r.post("/v1/events", document(all[:500])).want(t, 200, 500, 0)
+	r.post("/v1/events", document(append(all[500:1000:1000], all[chunkEvents:]...))).want(t, 200, 502, 0)
+	if got := len(lines(t, r.dir)); got != 1001 { // one of those equal to the 7th counts as the 7th
+		t.Errorf("the log has %d lines", got)
+	}
+	if done, err := r.carry(zipped(exportDocument(eventID(1), "", all))); err != nil || done.Stored != int64(len(all)-1001) {
+		t.Errorf("%+v %v", done, err)
+	}
+	if got := len(lines(t, r.dir)); got != len(all) {
+		t.Errorf("the log has %d lines, want %d", got, len(all))
+	}
+}
+
+func TestRepeatsAreCountedInBoundedMemory(t *testing.T) {
+	var r repeats
+	key := func(n int) (k id) {
+		binary.BigEndian.PutUint64(k[:], uint64(n))
+		return k
+	}
+	for n := range 5 * maxRepeats {
+		if got := r.count(key(n + 1)); got != 0 {
+			t.Fatalf("%d came %d times", n+1, got)
+		}
+		if got := r.count(key(0)); got != uint64(n) {
+			t.Fatalf("0 came %d times, not %d", got, n)
+		}
+		if len(r.recent) > maxRepeats || len(r.before) > maxRepeats {
+			t.Fatal("more is remembered than there is room for")
+		}
+	}
 }
 
 func TestRefusedEventsAreNamedAndTheRestIsStored(t *testing.T) {
