@@ -60,8 +60,10 @@ func (c *cli) clear(yes bool) error {
 	switch {
 	case c.json:
 		out.json(a)
-	case err == nil && a.Segments == 0:
+	case err == nil && a.Bytes == 0:
 		out.line("nothing to clear in ", dir)
+	case err == nil && a.Segments == 0:
+		out.line("removed the copies kept of events that were sent or refused, ", plural(a.Bytes, "byte"), ", from ", dir)
 	case err == nil:
 		out.line("removed ", plural(a.Events, "event"), " from ", dir)
 	}

@@ -161,7 +161,7 @@ func (a exportAnswer) print(w io.Writer, o export.Options) {
 		fmt.Fprintf(w, "exported %s to %s, %s\n", plural(f.Events, "event"), f.Path, plural(f.Bytes, "byte"))
 	}
 	switch {
-	case a.kept > 0:
+	case o.Clear && a.kept > 0:
 		fmt.Fprintf(w, "cleared %s from %s; what follows stays, with what could not be read\n", plural(a.Cleared.Events, "event"), a.Dir)
 	case o.Clear:
 		fmt.Fprintf(w, "cleared %s from %s\n", plural(a.Cleared.Events, "event"), a.Dir)

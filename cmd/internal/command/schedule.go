@@ -10,6 +10,8 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"caro.sh/telemetry/eventlog/settings"
+
 	"caro.sh/telemetry/eventlog"
 )
 
@@ -33,7 +35,11 @@ func (c *cli) schedule(kind string) error {
 		return err
 	}
 	args := []string{program}
-	for _, flag := range []struct{ name, value string }{{"--config", c.configFlag}, {"--dir", c.dirFlag}} {
+	named := c.dirFlag
+	if named == "" {
+		named = c.Getenv(settings.EnvDir) // which the job does not have
+	}
+	for _, flag := range []struct{ name, value string }{{"--config", c.configFlag}, {"--dir", named}} {
 		if flag.value == "" {
 			continue
 		}
@@ -42,6 +48,11 @@ func (c *cli) schedule(kind string) error {
 			return err
 		}
 		args = append(args, flag.name, abs)
+	}
+	for _, v := range c.settings().Values() {
+		if v.Source == settings.FromEnvironment {
+			fmt.Fprintf(c.Stderr, "%s: the job does not have %s: put %s into the settings file\n", c.Program, v.Env, v.Key)
+		}
 	}
 	out := c.answer()
 	minute := ownMinute(dir)
