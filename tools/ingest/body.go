@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -57,7 +58,7 @@ func (h *handler) body(w http.ResponseWriter, r *http.Request, most int64) (*bod
 		a := h.failed(ErrTooLarge)
 		return nil, &a
 	}
-	err := h.fill(b, http.MaxBytesReader(w, r.Body, most))
+	err := h.fill(b, h.pace(w, http.MaxBytesReader(w, r.Body, most), time.Now().Add(h.o.ReadTimeout)))
 	h.store.o.Metrics.received.Add(float64(len(b.raw)))
 	if err != nil {
 		h.budget.release(b)

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	_ "embed"
@@ -29,6 +28,8 @@ type HandlerOptions struct {
 	MaxRate        float64       // of posts a second; 0 is as many as there are
 	Token          string        // that posts have to bring; "" asks for none
 	QueueWait      time.Duration // how long a batch waits for its turn; 0 is 5 seconds
+	ReadTimeout    time.Duration // how long a body may take that is no export's; 0 is 30 seconds
+	Stall          time.Duration // how long 16 KiB of a body may take; 0 is 5 seconds
 }
 
 func (o HandlerOptions) withDefaults() HandlerOptions {
@@ -44,12 +45,21 @@ func (o HandlerOptions) withDefaults() HandlerOptions {
 	if o.QueueWait == 0 {
 		o.QueueWait = 5 * time.Second
 	}
+	if o.ReadTimeout == 0 {
+		o.ReadTimeout = readTimeout
+	}
+	if o.Stall == 0 {
+		o.Stall = 5 * time.Second
+	}
 	return o
 }
 
 const (
-	maxBatches   = 32       // read and not yet answered
-	maxExports   = 2        // at once
+	maxBatches   = 32   // read and not yet answered
+	maxExports   = 2    // taken in at once
+	maxSpooled   = 16   // exports on their way, and waiting for their turn
+	maxRequests  = 1024 // posts at once, each with its headers
+	readTimeout  = 30 * time.Second
 	maxWaiting   = 64 << 20 // bytes of bodies that are on their way
 	exportWindow = 10 * time.Minute
 )
@@ -62,6 +72,8 @@ type handler struct {
 	limiter *rate.Limiter // nil: no limit
 	slots   chan struct{}
 	exports chan struct{}
+	spooled chan struct{}
+	flying  chan struct{} // all posts
 	budget  budget
 	token   [sha256.Size]byte
 }
@@ -69,7 +81,8 @@ type handler struct {
 // NewHandler answers the protocol of docs/upload.md for a store.
 func NewHandler(s *Store, o HandlerOptions) http.Handler {
 	h := &handler{store: s, o: o.withDefaults(), slots: make(chan struct{}, maxBatches),
-		exports: make(chan struct{}, maxExports), token: sha256.Sum256([]byte(o.Token))}
+		exports: make(chan struct{}, maxExports), spooled: make(chan struct{}, maxSpooled),
+		flying: make(chan struct{}, maxRequests), token: sha256.Sum256([]byte(o.Token))}
 	h.budget.left.Store(maxWaiting)
 	if o.MaxRate > 0 {
 		h.limiter = rate.NewLimiter(rate.Limit(o.MaxRate), max(1, int(o.MaxRate)))
@@ -135,6 +148,14 @@ func (h *handler) guarded(route route, known bool, w http.ResponseWriter, r *htt
 		return a
 	case route.method == http.MethodPost && h.limiter != nil && !h.limiter.Allow():
 		return busy("too many requests a second")
+	}
+	if route.method == http.MethodPost {
+		select {
+		case h.flying <- struct{}{}:
+			defer func() { <-h.flying }()
+		default:
+			return busy("too many requests at once")
+		}
 	}
 	return route.answer(h, w, r)
 }
@@ -214,23 +235,28 @@ func (h *handler) export(w http.ResponseWriter, r *http.Request) answer {
 		return *bad
 	}
 	select {
-	case h.exports <- struct{}{}:
-		defer func() { <-h.exports }()
+	case h.spooled <- struct{}{}:
+		defer func() { <-h.spooled }()
 	default:
 		return busy("other exports are being taken in")
 	}
-	control := http.NewResponseController(w)
 	deadline := time.Now().Add(exportWindow)
-	_ = errors.Join(control.SetReadDeadline(deadline), control.SetWriteDeadline(deadline)) // else the server's own hold
+	_ = http.NewResponseController(w).SetWriteDeadline(deadline) // else the server's own holds
 	f, err := os.CreateTemp(h.store.path(""), spoolStart+"*")
 	if err != nil {
 		return h.failed(errors.Join(ErrFull, err))
 	}
 	defer func() { _ = errors.Join(f.Close(), os.Remove(f.Name())) }() // what is left is removed at the next start
-	n, err := h.spool(f, http.MaxBytesReader(w, r.Body, h.o.MaxExportBytes))
+	n, err := h.spool(f, h.pace(w, http.MaxBytesReader(w, r.Body, h.o.MaxExportBytes), deadline))
 	if err != nil {
 		return h.failed(err)
 	}
+	// One that is still coming must not keep those waiting that are here.
+	release, bad := wait(r.Context(), h.exports, time.Until(deadline))
+	if bad != nil {
+		return bad.sized(n)
+	}
+	defer release()
 	done, err := h.store.ImportExport(r.Context(), f)
 	if err != nil {
 		return h.failed(err).sized(n)
@@ -257,24 +283,4 @@ func (h *handler) readyz(http.ResponseWriter, *http.Request) answer {
 
 func (h *handler) openAPI(http.ResponseWriter, *http.Request) answer {
 	return answer{status: http.StatusOK, raw: openAPI}
-}
-
-// slot waits for a turn, but not for long.
-func (h *handler) slot(ctx context.Context) (release func(), bad *answer) {
-	release = func() { <-h.slots }
-	select {
-	case h.slots <- struct{}{}:
-		return release, nil
-	default:
-	}
-	wait := time.NewTimer(h.o.QueueWait)
-	defer wait.Stop()
-	select {
-	case h.slots <- struct{}{}:
-		return release, nil
-	case <-wait.C:
-	case <-ctx.Done():
-	}
-	a := busy("too many batches at once")
-	return nil, &a
 }

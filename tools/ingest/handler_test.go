@@ -171,11 +171,20 @@ func TestTooManyAtOnceIsAnswered429(t *testing.T) {
 	if left := h.budget.left.Load(); left != firstRead {
 		t.Errorf("%d bytes of the budget were not given back", firstRead-left)
 	}
-	for range maxExports {
-		h.exports <- struct{}{}
+	for range maxSpooled {
+		h.spooled <- struct{}{}
 	}
 	if a := r.send("/v1/exports", nil, "Content-Type", "application/gzip"); a.Status != 429 {
 		t.Errorf("exports: %d %s", a.Status, a.Raw)
+	}
+	for range maxRequests {
+		h.flying <- struct{}{}
+	}
+	if a := r.post("/v1/deletion-requests", deletionRequest(someDay)); a.Status != 429 {
+		t.Errorf("requests: %d %s", a.Status, a.Raw)
+	}
+	if a := r.do(http.MethodGet, "/healthz"); a.Status != 200 {
+		t.Errorf("health: %d %s", a.Status, a.Raw)
 	}
 }
 

@@ -40,7 +40,7 @@ func (o ServeOptions) withDefaults() ServeOptions {
 		o.HeaderTimeout = 10 * time.Second
 	}
 	if o.ReadTimeout == 0 {
-		o.ReadTimeout = 30 * time.Second
+		o.ReadTimeout = readTimeout
 	}
 	if o.Grace == 0 {
 		o.Grace = 20 * time.Second
@@ -50,6 +50,7 @@ func (o ServeOptions) withDefaults() ServeOptions {
 
 const (
 	maxHeaderBytes = 16 << 10
+	maxStreams     = 16 // of one HTTP/2 connection
 	writeTimeout   = 2 * time.Minute
 	idleTimeout    = 2 * time.Minute
 )
@@ -58,6 +59,7 @@ const (
 // ends by itself with an error when nothing can be acknowledged any more.
 func (s *Store) Serve(ctx context.Context, l net.Listener, o ServeOptions) error {
 	o = o.withDefaults()
+	o.Handler.ReadTimeout = o.ReadTimeout
 	main := s.server(NewHandler(s, o.Handler), o)
 	l = netutil.LimitListener(l, o.MaxConnections)
 	if o.TLS != nil {
@@ -109,6 +111,7 @@ func (s *Store) server(h http.Handler, o ServeOptions) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: o.HeaderTimeout, ReadTimeout: o.ReadTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: log.New(io.Discard, "", 0),
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerConnection: 256 << 10, MaxReceiveBufferPerStream: 64 << 10},
 	}
 }
 
