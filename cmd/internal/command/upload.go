@@ -209,7 +209,7 @@ func (c *cli) uploadOptions(s settings.Settings, f uploadFlags) (upload.Options,
 	o := upload.Options{
 		Log:      *s.Log(),
 		Endpoint: s.Endpoint, Interval: s.BatchInterval, Force: f.force, MaxBatches: f.maxBatches, Timeout: f.timeout,
-		Version: version, Proxy: http.ProxyFromEnvironment, Now: c.Now,
+		Version: version, Now: c.Now,
 		Consent: func() upload.Consent {
 			now := watch.Settings()
 			return upload.Consent{Off: !now.Enabled, AirGapped: now.AirGapped, OptedOut: now.FileSaysOff}
@@ -222,6 +222,9 @@ func (c *cli) uploadOptions(s settings.Settings, f uploadFlags) (upload.Options,
 		}
 	}
 	var err error
+	if o.Proxy, err = c.proxyFromEnvironment(); err != nil {
+		return o, err
+	}
 	if o.Header, err = readHeaders(f.headers); err != nil {
 		return o, err
 	}
