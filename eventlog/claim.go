@@ -82,9 +82,27 @@ func (c *Claim) open() error {
 	if err != nil {
 		return err
 	}
+	c.reportBelowFloor(m, ls)
 	m.upload = c.state
 	c.state.prune(ls)
 	return l.shelveCounted(m, ls)
+}
+
+// reportBelowFloor says what is never uploaded because meta.json was damaged. Nobody
+// knows whether an opt-out was in it.
+func (c *Claim) reportBelowFloor(m *meta, ls *listing) {
+	if _, damaged := ls.sizes[badMetaName]; !damaged {
+		return
+	}
+	below := 0
+	for _, number := range ls.numbers() {
+		if number <= m.Floor {
+			below++
+		}
+	}
+	if below > 0 {
+		c.damage = append(c.damage, fmt.Errorf("meta.json was damaged and is kept as %s: %d segments from before are not uploaded; caro-telemetry-export --clear takes them", badMetaName, below))
+	}
 }
 
 // Next returns the batch that was in flight, or the next one, nil at the end of

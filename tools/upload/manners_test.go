@@ -304,6 +304,31 @@ func TestASmallerCapThanTheHostsRemovesNothing(t *testing.T) {
 	}
 }
 
+func TestWhatADamagedMetaKeepsBackIsSaid(t *testing.T) {
+	g := newRig(t, 3)
+	g.seal()
+	if err := os.WriteFile(filepath.Join(g.dir, "meta.json"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.record(3, 2)
+	for range 2 { // as long as it is so
+		g.o.Force = true
+		r, err := g.run()
+		if err != nil || len(r.Problems) != 1 || !strings.Contains(r.Problems[0].Error(), "meta.json was damaged") {
+			t.Errorf("%v, %v", r.Problems, err)
+		}
+	}
+	if g.stored() != 2 {
+		t.Errorf("%d stored, want those recorded since", g.stored())
+	}
+	if _, err := g.log().Clear(eventlog.ClearOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if r := g.must(Nothing); len(r.Problems) != 0 {
+		t.Errorf("%v", r.Problems)
+	}
+}
+
 func TestABatchHoldsAThousandEventsAndAMebibyte(t *testing.T) {
 	g := newRig(t, 0)
 	g.o.Log.MaxBytes = 100 * eventlog.MB
