@@ -60,9 +60,8 @@ func halfPost(t *testing.T, url, path, kind string) net.Conn {
 }
 
 func TestBodiesThatStandStillAreCutBeforeTheirTime(t *testing.T) {
-	r := newReceiver(t).start()
-	stall, _ := r.served(ServeOptions{ReadTimeout: time.Hour, Handler: HandlerOptions{Stall: 200 * time.Millisecond}})
-	short, _ := r.served(ServeOptions{ReadTimeout: 200 * time.Millisecond, Handler: HandlerOptions{Stall: time.Hour}})
+	stall, _ := newReceiver(t).start().served(ServeOptions{ReadTimeout: time.Hour, Handler: HandlerOptions{Stall: 200 * time.Millisecond}})
+	short, _ := newReceiver(t).start().served(ServeOptions{ReadTimeout: 200 * time.Millisecond, Handler: HandlerOptions{Stall: time.Hour}})
 	for _, c := range []net.Conn{
 		halfPost(t, stall, "/v1/events", "application/json"),
 		halfPost(t, stall, "/v1/exports", "application/gzip"),
