@@ -51,8 +51,14 @@ func openDB(path string, wait time.Duration, buckets ...[]byte) (*bolt.DB, error
 	return db, nil
 }
 
+// smallest is how large a database is at least: four pages of 4 KiB.
+const smallest = 16 << 10
+
 // reopenDB opens a database that was in order.
 func reopenDB(path string, wait time.Duration) (db *bolt.DB, err error) {
+	if info, err := os.Stat(path); err == nil && info.Size() > 0 && info.Size() < smallest {
+		return nil, errNoDB
+	}
 	err = guard(func() (err error) {
 		db, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: wait, FreelistType: bolt.FreelistMapType, NoStatistics: true})
 		return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
@@ -42,13 +43,14 @@ type stored struct {
 	Refusals []Refusal `json:"refusals,omitempty"`
 }
 
-// openIndex opens the index. One that is damaged is set aside.
-func openIndex(path string, wait time.Duration) (*index, error) {
+// openIndex opens the index. One that is damaged is set aside, which is logged.
+func openIndex(path string, wait time.Duration, log *slog.Logger) (*index, error) {
 	db, err := openDB(path, wait, eventBucket, batchBucket, logBucket, metaBucket)
 	if errors.Is(err, errNoDB) {
 		if err := setAside(path); err != nil {
 			return nil, err
 		}
+		log.Warn("the index was damaged and is set aside; a new one is made from the log", "file", path+".bad")
 		db, err = openDB(path, wait, eventBucket, batchBucket, logBucket, metaBucket)
 	}
 	if err != nil {

@@ -160,7 +160,7 @@ func (s *Store) open() (err error) {
 	if s.records, err = openRecords(s.path(stateName), s.o.LockTimeout); err != nil {
 		return err
 	}
-	if s.index, err = openIndex(s.path(indexName), s.o.LockTimeout); err != nil {
+	if s.index, err = openIndex(s.path(indexName), s.o.LockTimeout, s.o.Log); err != nil {
 		return errors.Join(err, s.records.close())
 	}
 	for _, step := range []func() error{s.sweepSpool, s.loadDropped, s.loadReports, s.catchUp} {
@@ -174,8 +174,7 @@ func (s *Store) open() (err error) {
 // knowsRecords refuses to begin anew with records that were emptied: what was to be
 // deleted would be taken again.
 func (s *Store) knowsRecords() error {
-	info, err := os.Stat(s.path(stateName))
-	if err != nil || info.Size() > 0 {
+	if info, err := os.Stat(s.path(stateName)); err != nil || info.Size() > 0 {
 		return nil
 	}
 	if active, err := s.active(); err != nil || active == 0 {

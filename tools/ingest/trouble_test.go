@@ -137,6 +137,7 @@ func TestWithoutARetentionNothingExpires(t *testing.T) {
 // damages are what disks and people do to a file.
 var damages = map[string]func(t *testing.T, raw []byte) []byte{
 	"emptied": func(*testing.T, []byte) []byte { return nil },
+	"a stump": func(_ *testing.T, raw []byte) []byte { return raw[:5000] },
 	"cut":     func(_ *testing.T, raw []byte) []byte { return raw[:len(raw)/2/4096*4096] },
 	"zeros":   func(_ *testing.T, raw []byte) []byte { return append(raw[:8192:8192], make([]byte, len(raw)-8192)...) },
 	"noise": func(_ *testing.T, raw []byte) []byte {
