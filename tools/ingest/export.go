@@ -192,21 +192,6 @@ func gzipTrouble(err error) error {
 	return err
 }
 
-// limitedReader refuses to read on where a document is too large.
-type limitedReader struct {
-	r    io.Reader
-	left int64
-}
-
-func (l *limitedReader) Read(p []byte) (int, error) {
-	if l.left <= 0 {
-		return 0, ErrTooLarge
-	}
-	n, err := l.r.Read(p[:min(int64(len(p)), l.left)])
-	l.left -= int64(n)
-	return n, err
-}
-
 // An exportCheck is what is known of an export while it is read.
 type exportCheck struct {
 	envelope    *envelope

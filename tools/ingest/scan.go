@@ -198,3 +198,18 @@ func (s *scanner) afterLiteral() (int, error) {
 		}
 	}
 }
+
+// limitedReader refuses to read on where a document is too large.
+type limitedReader struct {
+	r    io.Reader
+	left int64
+}
+
+func (l *limitedReader) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, ErrTooLarge
+	}
+	n, err := l.r.Read(p[:min(int64(len(p)), l.left)])
+	l.left -= int64(n)
+	return n, err
+}
