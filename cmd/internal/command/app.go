@@ -64,6 +64,7 @@ type cli struct {
 	json       bool
 	colour     bool
 	telemetry  bool
+	help       *answer // what kingpin writes; it panics where it cannot
 	run        func() error
 }
 
@@ -75,7 +76,7 @@ func (c *cli) parseAndRun() (code int, err error) {
 		switch e := recover().(type) {
 		case nil:
 		case ended:
-			code, err = e.code, nil
+			code, err = e.code, c.help.end(nil)
 		default:
 			panic(e)
 		}
@@ -138,7 +139,8 @@ func (c *cli) application() (*kingpin.Application, bool) {
 	}
 	app := kingpin.New(c.Program, p.help)
 	app.Terminate(func(code int) { panic(ended{code}) })
-	app.UsageWriter(c.Stdout).ErrorWriter(c.Stderr)
+	c.help = c.answer()
+	app.UsageWriter(c.help).ErrorWriter(c.Stderr)
 	app.Version(version)
 	app.Flag("telemetry", "Record events; --no-telemetry records nothing, whatever the settings say.").
 		Default("true").BoolVar(&c.telemetry)

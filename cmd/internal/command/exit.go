@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"caro.sh/telemetry/eventlog"
 	"caro.sh/telemetry/eventlog/settings"
@@ -68,7 +69,11 @@ func report(w io.Writer, program string, err error) int {
 		e = &exitError{code: exitFailed, msg: err.Error()}
 	}
 	if e.msg != "" {
-		fmt.Fprintf(w, "%s: %s\n", program, e.msg)
+		lines := strings.Split(e.msg, "\n")
+		for i, line := range lines {
+			lines[i] = visible(line)
+		}
+		fmt.Fprintf(w, "%s: %s\n", program, strings.Join(lines, "\n"))
 	}
 	if e.hint != "" {
 		fmt.Fprintf(w, "hint: %s\n", e.hint)

@@ -67,7 +67,7 @@ func (c *cli) verifyExport(ctx context.Context, name string) error {
 	case c.json:
 		out.json(a)
 	case err == nil:
-		out.line(a.Path, ": good, ", plural(report.Events, "event"), a.part(), ", ", a.Checksum)
+		out.line(visible(a.Path), ": good, ", plural(report.Events, "event"), a.part(), ", ", a.Checksum)
 	}
 	return out.end(checkError(err, name))
 }

@@ -19,7 +19,7 @@ const lookedAt = "jq -r '%s | .model_name, .error_code, .component, .caro_versio
 func (a *exportSummary) print(out *answer) {
 	row := func(name, text string) { out.line(fmt.Sprintf("%-14s", name), text) }
 	out.line("CARO TELEMETRY: SUMMARY OF AN EXPORT\n")
-	row("File", fmt.Sprintf("%s, %s", a.Path, plural(a.SizeBytes, "byte")))
+	row("File", fmt.Sprintf("%s, %s", visible(a.Path), plural(a.SizeBytes, "byte")))
 	if a.Format == export.Document {
 		row("Export", fmt.Sprintf("%s, part %d of %d, made %s by Caro %s", *a.ExportID, a.Part, a.Parts, a.ExportedAt, a.CaroVersion))
 		row("Before it", a.before())

@@ -122,7 +122,7 @@ func (c *cli) importOne(ctx context.Context, store *ingest.Store, name string, a
 	}
 	if file.Problem != "" {
 		a.Bad++
-		fmt.Fprintf(c.Stderr, "%s: %s: %s\n", c.Program, file.File, file.Problem)
+		fmt.Fprintf(c.Stderr, "%s: %s: %s\n", c.Program, visible(file.File), visible(file.Problem))
 	}
 	a.Events += file.Events
 	a.Stored += file.Stored
@@ -173,16 +173,17 @@ func (r removed) Close() error { return errors.Join(r.File.Close(), os.Remove(r.
 // say is the answer in words.
 func (a importAnswer) say(out *answer) {
 	for _, f := range a.Files {
+		name := visible(f.File)
 		switch {
 		case f.Problem != "":
 		case f.Receipt != nil && f.Receipt.Erased:
-			out.line(f.File, ": request for deletion carried out, receipt ", f.Receipt.ReceiptID)
+			out.line(name, ": request for deletion carried out, receipt ", f.Receipt.ReceiptID)
 		case f.Receipt != nil:
-			out.line(f.File, ": request for deletion taken, receipt ", f.Receipt.ReceiptID, "; the receiver erases the events when it serves")
+			out.line(name, ": request for deletion taken, receipt ", f.Receipt.ReceiptID, "; the receiver erases the events when it serves")
 		case f.Again:
-			out.line(f.File, ": taken in before")
+			out.line(name, ": taken in before")
 		default:
-			out.line(f.File, ": ", plural(f.Events, "event"), ", ", fmt.Sprint(f.Stored), " of them new")
+			out.line(name, ": ", plural(f.Events, "event"), ", ", fmt.Sprint(f.Stored), " of them new")
 		}
 	}
 	for _, g := range a.Gaps {

@@ -110,7 +110,7 @@ func (c *cli) watched(what string, in *inspect.Input, do func(ctx context.Contex
 
 // unreadable says on standard error what was passed over.
 func (c *cli) unreadable(err error) {
-	fmt.Fprintf(c.Stderr, "%s: cannot be read: %v\n", c.Program, err)
+	fmt.Fprintf(c.Stderr, "%s: cannot be read: %s\n", c.Program, visible(err.Error()))
 }
 
 // skipped says how many lines were no events.

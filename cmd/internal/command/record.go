@@ -30,7 +30,7 @@ type refusal struct {
 }
 
 func (r refusal) String() string {
-	return fmt.Sprintf("%s:%d: refused: %v", r.File, r.Line, r.Why)
+	return fmt.Sprintf("%s:%d: refused: %v", visible(r.File), r.Line, r.Why)
 }
 
 // MarshalJSON writes the violation's fields beside the place.

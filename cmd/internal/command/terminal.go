@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -99,6 +101,22 @@ func (a *answer) end(err error) error {
 func brokenPipe(err error) bool {
 	const windowsNoData = syscall.Errno(232) // the pipe is being closed
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, windowsNoData)
+}
+
+// visible is text without the characters that steer a terminal, which the names of
+// files may hold: they are written as Go writes them in a string.
+func visible(text string) string {
+	var b strings.Builder
+	for text != "" {
+		r, n := utf8.DecodeRuneInString(text)
+		if strconv.IsGraphic(r) && (r != utf8.RuneError || n > 1) {
+			b.WriteString(text[:n])
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteToGraphic(text[:n]), `"`))
+		}
+		text = text[n:]
+	}
+	return b.String()
 }
 
 // plural is "1 event" or "12 events".
