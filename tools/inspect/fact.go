@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"slices"
 	"sync"
 
@@ -11,13 +12,13 @@ import (
 // A fact is what one event says that is counted. Words are 1 + their place in the
 // schema's list, 0 where the event has none.
 type fact struct {
-	id         uint64 // hash of the event id, 0 for none
-	session    uint64
 	run        uint64 // hash of the session id
-	generation uint64 // hash
+	id         uint64 // hash of session and event id, 0 for none
+	generation uint64 // hash of session and generation id, 0 for none
 	at         int64  // milliseconds since 1970
 	amount     uint64 // inference time; commands generated in a session
 	retries    int64  // -1 where it does not say
+	install    uint32 // the first half of the session id
 	text       uint32 // number of the version or model
 	event      uint8
 	backend    uint8
@@ -88,12 +89,12 @@ func (r *reader) read(l schema.Line) fact {
 	for done := false; !done; {
 		name, value, ok := m.next()
 		if !ok {
-			return f
+			break
 		}
 		switch string(name) {
 		case "event", "timestamp":
 		case "session_id":
-			f.session, f.run = hexadecimal(unquoted(value)), r.hash(value)
+			f.install, f.run = hexadecimal(unquoted(value)[:8]), r.hash(value)
 		case "event_id":
 			f.id = r.hash(value)
 		case "generation_id":
@@ -102,10 +103,19 @@ func (r *reader) read(l schema.Line) fact {
 			done = r.own(&f, name, value)
 		}
 	}
+	f.id, f.generation = both(f.id, f.run), both(f.generation, f.run)
 	return f
 }
 
 func (r *reader) hash(value []byte) uint64 { return max(1, maphash.Bytes(r.seed, value)) }
+
+// both is a hash of two things that have one each, 0 where the first has none.
+func both(first, second uint64) uint64 {
+	if first == 0 {
+		return 0
+	}
+	return max(1, first^bits.RotateLeft64(second, 32))
+}
 
 // own reads a member that not all events have, and reports whether nothing that is
 // counted follows it in canonical order.
@@ -227,13 +237,13 @@ func kindOf(name schema.Name) uint8 {
 }
 
 // hexadecimal reads lower-case digits.
-func hexadecimal(digits []byte) uint64 {
-	var n uint64
+func hexadecimal(digits []byte) uint32 {
+	var n uint32
 	for _, d := range digits {
 		if d > '9' {
 			d -= 'a' - '9' - 1
 		}
-		n = n<<4 | uint64(d-'0')
+		n = n<<4 | uint32(d-'0')
 	}
 	return n
 }

@@ -21,7 +21,8 @@ type group struct {
 	generatedBy, failedBy    [16]int64
 	os, arch, shell          [16]int64
 	inference                map[origin]*spread
-	installs                 map[install]struct{}
+	number                   uint32          // of the group
+	installs                 map[int32]int64 // in use, by day
 }
 
 // origin is a backend and the number of a model.
@@ -30,25 +31,24 @@ type origin struct {
 	model   uint32
 }
 
-// install is a day id on a day.
-type install struct {
-	day int32
-	id  uint32
-}
-
-// count is add for a group that has its own installs.
-func (g *group) count(f *fact) {
-	g.add(f)
-	g.active(dayOf(f.at), f.session)
-}
-
-// active notes that an install was in use on a day. The first half of a session's
-// id is the install's for the day.
-func (g *group) active(day int32, session uint64) {
-	if g.installs == nil {
-		g.installs = map[install]struct{}{}
+// active notes that an install was in use on a day.
+func (g *group) active(p *part, day int32, install uint32) {
+	key := mixed(uint64(install)<<32 ^ mixed(uint64(g.number)<<32|uint64(uint32(day))))
+	if _, known := p.installs.put(key); known {
+		return
 	}
-	g.installs[install{day, uint32(session >> 32)}] = struct{}{}
+	if g.installs == nil {
+		g.installs = map[int32]int64{}
+	}
+	g.installs[day]++
+}
+
+// mixed is a number whose bits all depend on all bits of n, another one for each
+// (splitmix64, Steele, Lea and Flood, 2014).
+func mixed(n uint64) uint64 {
+	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
+	n = (n ^ n>>27) * 0x94d049bb133111eb
+	return n ^ n>>31
 }
 
 // add counts what an event says by itself.
@@ -192,13 +192,9 @@ func (g *group) times(texts []string) []BackendQuantile {
 
 // days are the active installs of each day that has any.
 func (g *group) days() []DayCount {
-	counts := map[int32]int64{}
-	for i := range g.installs {
-		counts[i.day]++
-	}
 	list := []DayCount{}
-	for _, day := range sortedKeys(counts) {
-		list = append(list, DayCount{dayText(day), counts[day]})
+	for _, day := range sortedKeys(g.installs) {
+		list = append(list, DayCount{dayText(day), g.installs[day]})
 	}
 	return list
 }

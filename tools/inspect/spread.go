@@ -5,19 +5,26 @@ import (
 	"slices"
 )
 
-// spread is a multiset of numbers, exact, in memory that grows with how many
-// different ones there are. The zero spread is empty.
+// spread is a multiset of numbers below 2^53, which is what JSON can hold. It is exact,
+// in memory that grows with how many different ones there are. The zero spread is empty.
 type spread struct {
 	fresh []uint64 // not yet counted
 	known []tallied
 	total int64
 }
 
-// tallied is a number and how often it was met; known is sorted by it.
-type tallied struct {
-	value uint64
-	times int64
-}
+// tallied is a number and, in its last bits, how often it was met. Lists of them are
+// sorted; a number met more often than one can say is there several times.
+type tallied uint64
+
+const (
+	timesBits = 11
+	mostTimes = 1<<timesBits - 1
+)
+
+func (t tallied) value() uint64 { return uint64(t >> timesBits) }
+
+func (t tallied) times() int64 { return int64(t & mostTimes) }
 
 // freshNumbers is how many numbers are collected at least before they are sorted.
 const freshNumbers = 128
@@ -36,14 +43,14 @@ func (s *spread) settle() {
 	merged := make([]tallied, 0, len(s.known)+distinct(s.fresh))
 	i := 0
 	for _, value := range s.fresh {
-		for i < len(s.known) && s.known[i].value <= value {
+		for i < len(s.known) && s.known[i].value() <= value {
 			merged = append(merged, s.known[i])
 			i++
 		}
-		if last := len(merged) - 1; last >= 0 && merged[last].value == value {
-			merged[last].times++
+		if last := len(merged) - 1; last >= 0 && merged[last].value() == value && merged[last].times() < mostTimes {
+			merged[last]++
 		} else {
-			merged = append(merged, tallied{value, 1})
+			merged = append(merged, tallied(value<<timesBits|1))
 		}
 	}
 	s.known = append(merged, s.known[i:]...)
@@ -72,12 +79,13 @@ func (s *spread) quantiles() Quantiles {
 	ends := make([]int64, len(s.known)) // how many numbers up to and with each
 	var sum int64
 	for i, k := range s.known {
-		sum += k.times
+		sum += k.times()
 		ends[i] = sum
 	}
 	rank := func(percent int64) *uint64 {
 		i, _ := slices.BinarySearchFunc(ends, (percent*s.total+99)/100, cmp.Compare[int64])
-		return &s.known[i].value
+		value := s.known[i].value()
+		return &value
 	}
 	q.P50, q.P90, q.P95, q.P99 = rank(50), rank(90), rank(95), rank(99)
 	return q

@@ -131,6 +131,12 @@ func damaged(r *rand.Rand, text []byte) []byte {
 			again = bytes.Replace(again, []byte(`"2026-01-0`), []byte(`"2025-12-0`), 1)
 			again = bytes.Replace(again, []byte(`"os":"macos"`), []byte(`"os":"linux"`), 1)
 			line = append(line, again...)
+		case 8: // the same event, of another session
+			again := slices.Clone(line)
+			if at := bytes.Index(again, []byte(`"session_id":"`)); at > 0 {
+				again[at+len(`"session_id":"`)+r.IntN(16)] = 'f'
+			}
+			line = append(line, again...)
 		}
 		out = append(out, line...)
 	}
@@ -191,8 +197,8 @@ func obvious(text []byte, o StatsOptions) *Report {
 		if err := d.Decode(&e); err != nil {
 			panic(err)
 		}
-		id := e.text("event_id")
-		if id == "" {
+		id := e.text("session_id") + " " + e.text("event_id")
+		if e.text("event_id") == "" {
 			r.WithoutID++
 		} else if ids[id] && !o.Repeats {
 			r.Duplicates++
@@ -222,7 +228,7 @@ func obvious(text []byte, o StatsOptions) *Report {
 		case "session.end":
 			ends[id] = true
 		case "command.generated":
-			if g := e.text("generation_id"); made[g] == nil {
+			if g := generationOf(e); made[g] == nil {
 				made[g] = e
 			}
 		}
@@ -242,7 +248,7 @@ func obvious(text []byte, o StatsOptions) *Report {
 		case "command.generated":
 			backend, model = e.text("backend_used"), e.text("model_name")
 		case "command.executed", "safety.triggered":
-			if g := made[e.text("generation_id")]; g != nil {
+			if g := made[generationOf(e)]; g != nil {
 				backend, model = g.text("backend_used"), g.text("model_name")
 			}
 		case "error.occurred":
@@ -277,6 +283,8 @@ func obvious(text []byte, o StatsOptions) *Report {
 	slices.SortFunc(r.Groups, func(a, b Group) int { return slices.Compare(a.Values, b.Values) })
 	return &r
 }
+
+func generationOf(e event) string { return e.text("session_id") + " " + e.text("generation_id") }
 
 func among(events []event, values func(event) []string, at []string) []event {
 	var some []event

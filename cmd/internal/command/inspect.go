@@ -97,7 +97,10 @@ func (c *cli) watched(what string, in *inspect.Input, do func(ctx context.Contex
 	defer p.end()
 	in.Progress = p.at
 	err := do(ctx)
+	var aside *inspect.AsideError
 	switch {
+	case errors.As(err, &aside):
+		return &exitError{exitIO, err.Error(), "set TMPDIR to a directory with room for a tenth of what the events take uncompressed"}
 	case errors.Is(err, context.Canceled):
 		return &exitError{exitFailed, "interrupted", ""}
 	case err == nil:

@@ -27,7 +27,7 @@ func (c *cli) addStats(app *kingpin.Application) {
 	cmd.Flag("csv", "Answer in CSV, one number a line.").BoolVar(&f.csv)
 	cmd.Flag("by", "Tell apart by backend, os, arch, shell, version, model or day; repeat it for several at once.").
 		PlaceHolder("DIMENSION").StringsVar(&f.by)
-	cmd.Flag("distinct", "Count events with the same id once; --no-distinct counts them as often as they are there, in less memory.").
+	cmd.Flag("distinct", "Count events with the same id once; --no-distinct counts them as often as they are there.").
 		Default("true").BoolVar(&f.distinct)
 	c.addSpan(cmd, &f.options.Since, &f.options.Until)
 	c.addSource(cmd, &f.sourceFlags)
@@ -53,8 +53,8 @@ func (c *cli) stats(f statsFlags) error {
 	if err != nil {
 		return err
 	}
-	// Most of the memory is one table that holds no pointers, and looking at it often
-	// costs little: a gigabyte of events is counted in about 64 MiB.
+	// Most of the memory is tables that hold no pointers, and looking at them often
+	// costs little.
 	defer debug.SetGCPercent(debug.SetGCPercent(countingGC))
 	var r *inspect.Report
 	err = c.watched("counting", &in, func(ctx context.Context) (err error) {
