@@ -13,6 +13,7 @@ import (
 func Preview(dir string, o Options, w io.Writer) (Result, error) {
 	r, err := newRunner(dir, o)
 	if err != nil {
+		r.result.Reason = Failed
 		return r.result, err
 	}
 	if consent := r.o.Consent(); consent.OptedOut || r.forbidden(consent) != "" {
@@ -20,10 +21,13 @@ func Preview(dir string, o Options, w io.Writer) (Result, error) {
 		return r.result, nil
 	}
 	s, err := eventlog.OpenSnapshot(dir, &eventlog.ReadOptions{FS: r.o.Log.FS, LockTimeout: r.o.Log.LockTimeout})
-	if err != nil {
-		return r.result, err
+	if err == nil {
+		err = errors.Join(r.preview(s, w), s.Close())
 	}
-	return r.result, errors.Join(r.preview(s, w), s.Close())
+	if err != nil {
+		r.result.Reason = Failed
+	}
+	return r.result, err
 }
 
 func (r *runner) preview(s *eventlog.Snapshot, w io.Writer) error {

@@ -95,6 +95,7 @@ const (
 	Busy      Reason = "busy"       // another tool holds the log
 	Deferred  Reason = "deferred"   // it failed, and is tried again later
 	Refused   Reason = "refused"    // the server refuses; somebody has to look
+	Failed    Reason = "failed"     // an error that has nothing to do with a server
 )
 
 // Result is what a run did.
@@ -145,6 +146,7 @@ func Run(ctx context.Context, dir string, o Options) (Result, error) {
 		err = r.run(ctx)
 	}
 	if err != nil {
+		r.end(r.result.Reason, Failed)
 		return r.result, fmt.Errorf("upload: %w", err)
 	}
 	return r.result, nil
