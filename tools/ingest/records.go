@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -53,6 +55,25 @@ func openRecords(path string, wait time.Duration) (*records, error) {
 		return nil, fmt.Errorf("open %s, which says whose events are to be deleted: %w", path, err)
 	}
 	return &records{db}, nil
+}
+
+// knowsRecords refuses to begin anew with records that were emptied: what was to be
+// deleted would be taken again. Where there are none, somebody removed them, and is told
+// what that means.
+func (s *Store) knowsRecords() error {
+	info, err := os.Stat(s.path(stateName))
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing || err == nil && info.Size() > 0 {
+		return nil // opening it says what there is to say
+	}
+	switch active, err := s.active(); {
+	case err != nil || active == 0:
+		return err // nothing was ever taken
+	case missing:
+		s.o.Log.Warn("there are events here but no " + stateName + ": events whose deletion was requested before are taken if they come again")
+		return nil
+	}
+	return fmt.Errorf("open %s, which says whose events are to be deleted: %w", s.path(stateName), errNoDB)
 }
 
 func (r *records) close() error { return r.db.Close() }

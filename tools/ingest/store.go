@@ -171,18 +171,6 @@ func (s *Store) open() (err error) {
 	return nil
 }
 
-// knowsRecords refuses to begin anew with records that were emptied: what was to be
-// deleted would be taken again.
-func (s *Store) knowsRecords() error {
-	if info, err := os.Stat(s.path(stateName)); err != nil || info.Size() > 0 {
-		return nil
-	}
-	if active, err := s.active(); err != nil || active == 0 {
-		return err // nothing was ever taken
-	}
-	return fmt.Errorf("open %s, which says whose events are to be deleted: %w", s.path(stateName), errNoDB)
-}
-
 // IsStore reports whether dir is a receiver's: then how much is kept there, and
 // for how long, is the receiver's business alone.
 func IsStore(dir string) bool {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -191,6 +192,27 @@ func TestDamagedRecordsAreRefused(t *testing.T) {
 				_ = s.Close()
 			}
 		}
+	}
+}
+
+func TestMissingRecordsAreMissed(t *testing.T) {
+	var said bytes.Buffer
+	r := newReceiver(t)
+	r.options.Log = slog.New(slog.NewTextHandler(&said, nil))
+	r.start()
+	r.post("/v1/events", document(events(0, 10))).want(t, 200, 10, 0)
+	r.restart()
+	if strings.Contains(said.String(), stateName) {
+		t.Errorf("missed, although they were there: %s", &said)
+	}
+	r.stop()
+	if err := os.Remove(r.own(stateName)); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.stop()
+	if n := strings.Count(said.String(), "level=WARN"); n != 1 || !strings.Contains(said.String(), "no "+stateName) {
+		t.Errorf("%d warnings: %s", n, &said)
 	}
 }
 
