@@ -63,8 +63,10 @@ const question = `
 Caro can record how it is doing, in a file on this machine, to be sent to the
 Caro team later. May it?
 
-  Collected:        session timing and duration, backend performance,
-                    error categories, platform (system, architecture, shell)
+  Collected:        session timing and duration, backend performance (with the
+                    model's name), how risky a suggestion was judged, whether
+                    it was run or edited, error categories, Caro's version,
+                    platform (system, architecture, shell)
   Never collected:  commands or inputs, paths or directories,
                     anything that identifies you
 

@@ -41,7 +41,8 @@ func TestAskLeavesTheRestOfTheInputToTheHost(t *testing.T) {
 func TestQuestionSaysWhatItMust(t *testing.T) {
 	q := Question()
 	for _, want := range []string{
-		"session timing and duration", "backend performance", "error categories", "platform",
+		"session timing and duration", "backend performance", "model's name", "how risky", "run or edited", "error categories",
+		"Caro's version", "platform",
 		"commands or inputs", "paths or directories", "identifies you",
 		"caro telemetry show\n", "caro config set telemetry.enabled false\n", choices,
 	} {
