@@ -2,15 +2,20 @@ package command
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"caro.sh/telemetry/tools/inspect"
 )
 
 const goodLine = `{"event":"error.occurred","timestamp":"2026-11-23T10:15:30.123Z","session_id":"0123456789abcdef","error_category":"unknown","error_code":"E_X","component":"parser"}` + "\n"
@@ -162,5 +167,18 @@ func TestInputIsReadInLines(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What stats puts aside has nothing to do with the log's disk.
+func TestAFullTemporaryDirectoryIsNotTheLogs(t *testing.T) {
+	c := &cli{Process: Process{Stderr: io.Discard, Getenv: func(string) string { return "" }, Now: time.Now}}
+	full := &inspect.AsideError{Dir: "/tmp", Err: syscall.ENOSPC}
+	for _, in := range []inspect.Input{{Dir: "log"}, {Files: []inspect.File{inspect.FileAt("x")}}} {
+		var e *exitError
+		err := c.watched("counting", &in, func(context.Context) error { return fmt.Errorf("count: %w", full) })
+		if !errors.As(err, &e) || e.code != exitIO || !strings.Contains(e.msg, "/tmp") || !strings.Contains(e.hint, "TMPDIR") {
+			t.Errorf("%+v", err)
+		}
 	}
 }
