@@ -179,12 +179,20 @@ func failEachCall(t *testing.T, sc scene, fault faultfs.Outcome) {
 // sees it, and after it, twice.
 func survey(t *testing.T, dir string, acked, kept int) string {
 	t.Helper()
+	return surveyWith(t, dir, acked, kept, ids)
+}
+
+// surveyWith reads what was left before recovery with a reader of its own.
+func surveyWith(t *testing.T, dir string, acked, kept int, before func(testing.TB, string) map[string]int) string {
+	t.Helper()
 	for round, stage := range []string{"before recovery", "after recovery", "after a second one"} {
+		read := before
 		if round > 0 {
+			read = ids
 			l := openLog(t, dir, &Options{MaxBytes: MinMaxBytes})
 			appendAll(t, l, testLine(t, 10+round, 0))
 		}
-		if problem := invariants(t, dir, acked, kept, round); problem != "" {
+		if problem := invariants(t, dir, read(t, dir), acked, kept, round); problem != "" {
 			return stage + ": " + problem
 		}
 	}
@@ -199,9 +207,8 @@ func survey(t *testing.T, dir string, acked, kept int) string {
 	return ""
 }
 
-func invariants(t *testing.T, dir string, acked, kept, extra int) string {
+func invariants(t *testing.T, dir string, present map[string]int, acked, kept, extra int) string {
 	t.Helper()
-	present := ids(t, dir)
 	for id, n := range present {
 		if n != 1 {
 			return fmt.Sprintf("event %s is there %d times", id, n)
