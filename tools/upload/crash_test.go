@@ -2,6 +2,7 @@ package upload
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"caro.sh/telemetry/eventlog"
 	"caro.sh/telemetry/eventlog/vfs"
 	"caro.sh/telemetry/eventlog/vfs/faultfs"
+	"caro.sh/telemetry/eventlog/vfs/powerfs"
 	"caro.sh/telemetry/schema"
 )
 
@@ -41,7 +43,7 @@ func plots() []plot {
 		g.record(12, 2)
 	}
 	return []plot{
-		{name: "all is taken", build: three, events: 14},
+		{name: "all is taken", build: three, events: 14, everyday: powerCut},
 		{name: "two batches on their way", events: 9, batch: 2, everyday: "crash after", build: func(g *rig) {
 			g.record(0, 9)
 		}},
@@ -85,8 +87,12 @@ func faults() map[string]faultfs.Outcome {
 		"EIO":              {Err: syscall.EIO},
 		"EIO after":        {Err: syscall.EIO, After: true},
 		"ENOSPC half-way":  {Err: syscall.ENOSPC, Partial: 30},
+		powerCut:           {Crash: true, After: true},
 	}
 }
+
+// powerCut takes away what was not durable as well.
+const powerCut = "power cut"
 
 func TestEveryEventArrivesOnceWhateverCallFails(t *testing.T) {
 	if testing.Short() {
@@ -101,13 +107,13 @@ func TestEveryEventArrivesOnceWhateverCallFails(t *testing.T) {
 			}
 			t.Run(p.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				failEachCall(t, p, template.dir, fault)
+				failEachCall(t, p, template.dir, fault, name == powerCut)
 			})
 		}
 	}
 }
 
-func failEachCall(t *testing.T, p plot, template string, fault faultfs.Outcome) {
+func failEachCall(t *testing.T, p plot, template string, fault faultfs.Outcome, cut bool) {
 	root := memoryDir(t)
 	shared := newReceiver(t)
 	for at := 1; ; at++ {
@@ -121,8 +127,16 @@ func failEachCall(t *testing.T, p plot, template string, fault faultfs.Outcome) 
 		if p.answer != nil {
 			g.receiver.answer = p.answer
 		}
+		disk, power := vfs.Disk, (*powerfs.FS)(nil)
+		if cut {
+			var err error
+			if power, err = powerfs.New(disk, g.dir); err != nil {
+				t.Fatal(err)
+			}
+			disk = power
+		}
 		var hit faultfs.Op
-		g.o.Log.FS = faultfs.New(vfs.Disk, func(op faultfs.Op) faultfs.Outcome {
+		g.o.Log.FS = faultfs.New(disk, func(op faultfs.Op) faultfs.Outcome {
 			if op.N == at {
 				hit = op
 				return fault
@@ -138,6 +152,11 @@ func failEachCall(t *testing.T, p plot, template string, fault faultfs.Outcome) 
 			}
 			p.check(g, "in peace")
 			return
+		}
+		if cut {
+			if err := power.Cut(rand.New(rand.NewPCG(uint64(at), 1))); err != nil {
+				t.Fatal(err)
+			}
 		}
 		for range map[bool]int{false: 1, true: 2}[torture] {
 			g.clock.pass(time.Minute) // which what is sent again must not say

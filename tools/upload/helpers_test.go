@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -49,6 +50,7 @@ type receiver struct {
 	forgetful bool
 
 	mu       sync.Mutex
+	life     int // how often it was made new
 	requests []request
 	batches  map[string]stored // by id
 	events   map[string]int    // how often an event was stored
@@ -62,14 +64,24 @@ func newReceiver(t testing.TB) *receiver {
 	return r
 }
 
-// reset makes the receiver a new one.
+// reset makes the receiver a new one at another path. What was sent to the old one may
+// still come.
 func (r *receiver) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.life++
 	r.requests, r.batches, r.events, r.deleted = nil, map[string]stored{}, map[string]int{}, map[string]string{}
 }
 
-func (r *receiver) endpoint() string { return r.URL + "/v1/events" }
+func (r *receiver) endpoint() string { return r.URL + r.base() + "/v1/events" }
+
+// base is the beginning of every path, "" before the first reset.
+func (r *receiver) base() string {
+	if r.life == 0 {
+		return ""
+	}
+	return fmt.Sprintf("/%d", r.life)
+}
 
 func (r *receiver) ServeHTTP(w http.ResponseWriter, h *http.Request) {
 	req, err := readRequest(h)
@@ -78,6 +90,10 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, h *http.Request) {
 		return
 	}
 	r.mu.Lock()
+	if path.Dir(path.Dir(req.Path)) != "/"+strings.TrimPrefix(r.base(), "/") {
+		r.mu.Unlock()
+		return // to the old one
+	}
 	r.requests = append(r.requests, req)
 	n := len(r.requests)
 	r.mu.Unlock()
