@@ -217,8 +217,12 @@ func (l *Log) install(tmp string, r replacement) error {
 	if r.tally == nil {
 		return nil
 	}
+	// Of the two the old one would win: it has to be gone before the new one is remembered.
+	if err := l.fs.SyncDir(l.dir); err != nil {
+		return fmt.Errorf("sync the directory: %w", err)
+	}
 	m.remember(r.number, *r.tally)
-	return l.saveCounted(m) // which makes the removal durable too
+	return l.saveCounted(m)
 }
 
 // frameReader tells a frame that is cut short from a stream that is read short.

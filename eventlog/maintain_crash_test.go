@@ -51,7 +51,9 @@ func chores() []chore {
 		{"clear two segments", func(l *Log) error { _, err := l.Clear(ClearOptions{Through: 2}); return err },
 			func(seg, _ int) bool { return seg <= 2 }, cleared, nil},
 		{"raise the floor", (*Log).RaiseFloor, nil, nil, func(t *testing.T, dir string) string {
-			if s := snapshot(t, dir); s.Floor() < 4 {
+			s := snapshot(t, dir)
+			defer s.Close()
+			if s.Floor() < 4 {
 				return fmt.Sprintf("the floor is %d", s.Floor())
 			}
 			return ""
@@ -79,7 +81,9 @@ func maintained(act func(l *Log) error) func(*Log) error {
 func wantStates(want string) func(*testing.T, string) string {
 	return func(t *testing.T, dir string) string {
 		var states []string
-		for _, seg := range snapshot(t, dir).Segments() {
+		s := snapshot(t, dir)
+		defer s.Close()
+		for _, seg := range s.Segments() {
 			states = append(states, string(seg.State))
 		}
 		if got := strings.Join(states, " "); got != want {
@@ -252,6 +256,7 @@ func (c chore) survey(t *testing.T, dir string, succeeded bool) string {
 func miscounted(t *testing.T, dir string) string {
 	t.Helper()
 	s := snapshot(t, dir)
+	defer s.Close()
 	for _, seg := range s.Segments() {
 		blank := seg
 		blank.Events = -1

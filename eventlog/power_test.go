@@ -19,7 +19,7 @@ import (
 // durable, then whatever chance makes of it.
 func powerRounds() int {
 	if torture {
-		return 50
+		return 40
 	}
 	return 3
 }
@@ -98,7 +98,9 @@ func TestPowerCutsLoseNothingDurable(t *testing.T) {
 					return err
 				}
 				sc.act(l)
-				for _, seg := range snapshot(t, dir).Segments() {
+				s := snapshot(t, dir)
+				defer s.Close()
+				for _, seg := range s.Segments() {
 					if seg.State == Sealed {
 						for id := range idsOf(t, dir, seg.Number) {
 							sealed[id] = true
@@ -146,6 +148,7 @@ func idsThere(t testing.TB, dir string) map[string]int {
 func idsOf(t *testing.T, dir string, number uint64) map[string]bool {
 	t.Helper()
 	s := snapshot(t, dir)
+	defer s.Close()
 	found := map[string]bool{}
 	for e, err := range s.Lines() {
 		if err != nil {
