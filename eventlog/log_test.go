@@ -372,3 +372,25 @@ func TestSyncMakesANewFilesNameDurableOnce(t *testing.T) {
 		fails = false
 	}
 }
+
+// A file that somebody else filled takes no memory of a host's, and its events are
+// counted like any others.
+func TestAHugeActiveFileIsSealedInLittleMemory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	l := openLog(t, dir, &Options{MaxBytes: 1 << 30})
+	appendAll(t, l, testLine(t, sceneWriter, 0))
+	line := read(t, filepath.Join(dir, ActiveName))
+	lines := 2*maxSegment/len(line) + 1
+	write(t, filepath.Join(dir, ActiveName), strings.Repeat(line, lines))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	appendAll(t, l, testLine(t, actWriter, 0))
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 4*MB {
+		t.Errorf("sealing it took %d bytes of memory", took)
+	}
+	segments := snapshot(t, dir).Segments()
+	if len(segments) != 2 || segments[0].Events != int64(lines) || segments[1].Events > 1 {
+		t.Errorf("%+v; the first was to hold %d events", segments, lines)
+	}
+}

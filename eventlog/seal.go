@@ -34,8 +34,8 @@ func (l *Log) rotateLocked(t *tail) (*meta, *listing, error) {
 	defer release()
 	synced := make(chan error, 1)
 	go func() { synced <- t.f.Sync() }()
-	counted := tallyOf(content)
-	if err := <-synced; err != nil {
+	counted, err := t.tally(l, content)
+	if err := errors.Join(<-synced, err); err != nil {
 		return nil, nil, fmt.Errorf("sync: %w", err) // the file stays active; nothing is retried on this handle
 	}
 	r := l.rotator()
@@ -75,14 +75,29 @@ func (l *Log) retainLocked(m *meta, ls *listing) error {
 // other uses the same memory; one that does so now and then does not keep it.
 var wholes = sync.Pool{New: func() any { return new([]byte) }}
 
+// huge reports whether a file is larger than anything of ours: somebody else wrote it.
+func (t *tail) huge() bool { return t.size > maxSegment }
+
+// tally counts the file, from memory if it is there.
+func (t *tail) tally(l *Log, content []byte) (tally, error) {
+	if t.huge() {
+		return tallyFile(l.fs, l.path(ActiveName), Active)
+	}
+	return tallyOf(content), nil
+}
+
 // whole ends the file with a newline and reads it into memory, the last resort
-// should the rotation harm it. A segment is at most 32 MiB. The content is valid
-// until release.
+// should the rotation harm it. A segment is at most 32 MiB; of a huge file nothing is
+// read, whatever the rotation may do to it: a host has not the memory. The content is
+// valid until release.
 func (t *tail) whole() (content []byte, release func(), err error) {
 	if t.blank {
 		if err := t.newline(); err != nil {
 			return nil, nil, err
 		}
+	}
+	if t.huge() {
+		return nil, func() {}, nil
 	}
 	memory := wholes.Get().(*[]byte)
 	release = func() { wholes.Put(memory) }
@@ -109,10 +124,12 @@ func (l *Log) adoptRotated(t *tail, content []byte, number uint64, ls *listing) 
 	if err != nil {
 		return fmt.Errorf("look at the rotated file: %w", err)
 	}
-	intact := now.Size() == int64(len(content))
+	intact := now.Size() == t.size
 	switch {
 	case backup == "" && intact:
 		return errors.New("rotate: the file was not renamed")
+	case !intact && t.huge():
+		return errors.New("rotate: the file was truncated, and was too large to be kept in memory")
 	case !intact:
 		return l.restore(backup, content, number, ls)
 	}
@@ -121,7 +138,7 @@ func (l *Log) adoptRotated(t *tail, content []byte, number uint64, ls *listing) 
 	if err := l.fs.RenameNew(l.path(backup), l.path(name)); err != nil {
 		return fmt.Errorf("adopt the rotated file: %w", err)
 	}
-	ls.adopt(ActiveName, name, number, int64(len(content)))
+	ls.adopt(ActiveName, name, number, t.size)
 	return nil
 }
 
