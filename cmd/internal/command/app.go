@@ -94,7 +94,9 @@ func (c *cli) parseAndRun() (code int, err error) {
 			return 0, usageError("an empty argument: is a variable unset? (a dash means standard input)")
 		}
 	}
-	if _, err := app.Parse(c.Args); err != nil {
+	if _, err := app.Parse(c.Args); brokenPipe(err) { // of --help-long and --help-man, which are not written to help
+		return 0, nil
+	} else if err != nil {
 		return 0, &exitError{exitUsage, err.Error(), c.Program + " --help lists the commands, --help after a command its flags"}
 	}
 	return 0, c.run()
