@@ -2,7 +2,11 @@ package eventlog
 
 import (
 	"errors"
+	"path/filepath"
 	"testing"
+
+	"caro.sh/telemetry/eventlog/vfs"
+	"caro.sh/telemetry/eventlog/vfs/faultfs"
 )
 
 // announcing is a claim with the first of three batches of two events in flight,
@@ -139,5 +143,44 @@ func TestEndOfABatchIsWrittenWithTheNext(t *testing.T) {
 	third := next(c, again) // which is no longer what comes next
 	if third.ID == second.ID || len(third.Lines) != 2 || c.Ahead(third, two) != nil {
 		t.Errorf("after a good end the third batch is %s of %d", third.ID, len(third.Lines))
+	}
+}
+
+// A writer that dies before it has written down a segment's number must not have the
+// next segment take it, when the first one was sent: it would pass for sent.
+func TestNumberOfASentSegmentIsNotGivenAgain(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	l := openLog(t, dir, nil)
+	if err := l.Count(Losses{QueueFull: 1}); err != nil { // meta.json is there
+		t.Fatal(err)
+	}
+	appendAll(t, l, testLines(t, 1, 3)...)
+	dead := faultfs.New(vfs.Disk, func(op faultfs.Op) faultfs.Outcome {
+		return faultfs.Outcome{Crash: op.Name == tmpPrefix+metaName}
+	})
+	if err := openLog(t, dir, &Options{FS: dead}).Seal(); !errors.Is(err, faultfs.ErrCrashed) {
+		t.Fatal(err)
+	}
+	appendAll(t, l, testLines(t, 2, 3)...)
+	for writer := 1; writer <= 2; writer++ {
+		c, err := l.Claim()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := c.Next(Limits{Events: 10, Bytes: 1 << 20}, nil)
+		if err != nil || b == nil || len(b.Lines) != 3 || idOf(t, b.Lines[0].Bytes()) != testID(writer, 0) {
+			t.Fatalf("batch %d: %+v, %v", writer, b, err)
+		}
+		if err := errors.Join(c.Finish(b, Verdict{Accepted: 3}), c.Close()); err != nil {
+			t.Fatal(err)
+		}
+		for _, seg := range snapshot(t, dir).Segments() {
+			if seg.State == Active && seg.Number != uint64(writer+1) {
+				t.Errorf("the active segment is number %d", seg.Number)
+			}
+		}
+		if err := l.Seal(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -57,6 +57,16 @@ func newMeta(now time.Time) *meta {
 		NextNumber: 1, Losses: Losses{Refused: map[schema.Category]int64{}}, Segments: map[string]tally{}}
 }
 
+// next is the lowest number that no segment had, also where a writer died before m said
+// so, and the segment has been sent since, or removed.
+func (m *meta) next(ls *listing, u *uploadState) uint64 {
+	next := max(m.NextNumber, ls.newest()+1, m.RemovedThrough+1)
+	if u != nil {
+		next = max(next, u.Position.Segment)
+	}
+	return next
+}
+
 func (m *meta) tallyOf(number uint64) (tally, bool) {
 	t, ok := m.Segments[strconv.FormatUint(number, 10)]
 	return t, ok

@@ -31,7 +31,7 @@ func (l *Log) recoverLocked() (*meta, *listing, error) {
 	if err := l.redoRemovals(m, ls); err != nil {
 		return nil, nil, err
 	}
-	m.NextNumber = max(m.NextNumber, ls.newest()+1, m.RemovedThrough+1)
+	m.NextNumber = m.next(ls, m.upload)
 	if len(ls.backups) == 0 {
 		return m, ls, nil
 	}

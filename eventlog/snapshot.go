@@ -128,7 +128,7 @@ func (s *Snapshot) describe(ls *listing) error {
 		name, state := ls.name(number)
 		s.add(Segment{Number: number, State: state, Name: name, Bytes: ls.sizes[name]})
 	}
-	next := max(s.meta.NextNumber, ls.newest()+1, s.meta.RemovedThrough+1)
+	next := s.meta.next(ls, s.upload)
 	for _, name := range ls.backups {
 		s.add(Segment{Number: next, State: Sealed, Name: name, Bytes: ls.sizes[name]})
 		next++
