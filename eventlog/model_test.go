@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -28,11 +29,14 @@ type world struct {
 	unseen   int64           // events that were removed before anybody saw them
 	fenced   map[string]bool // events that an opt-out keeps from being sent
 	received map[string]int
+	refused  map[string]bool   // events the receiver refused
+	told     map[string]bool   // those of them of which the log has to know
 	batches  map[string]string // what came under an id
 }
 
 // TestAnythingInAnyOrder appends, seals, compacts, clears, opts out and uploads at
-// random, and has the process die at random in the middle of it.
+// random, and has the process die at random in the middle of it. The receiver refuses
+// an event now and then.
 func TestAnythingInAnyOrder(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out with -short")
@@ -46,6 +50,7 @@ func TestAnythingInAnyOrder(t *testing.T) {
 		w := &world{
 			t: t, dir: filepath.Join(root, fmt.Sprint(seed)), r: rand.New(rand.NewPCG(uint64(seed), 7)),
 			known: map[string]bool{}, fenced: map[string]bool{}, received: map[string]int{}, batches: map[string]string{},
+			refused: map[string]bool{}, told: map[string]bool{},
 		}
 		for range 30 {
 			w.step()
@@ -150,8 +155,13 @@ func (w *world) upload(l *Log) (err error) {
 	if err != nil {
 		return err
 	}
+	var finished []string // of the events that were refused
 	defer func() {
-		if closing := c.Close(); err == nil {
+		closing := c.Close()
+		for _, id := range finished {
+			w.told[id] = w.told[id] || closing == nil
+		}
+		if err == nil {
 			err = closing
 		}
 	}()
@@ -177,9 +187,11 @@ func (w *world) upload(l *Log) (err error) {
 				}
 			}
 		}
-		if err := c.Finish(b, Verdict{Accepted: int64(len(b.Lines))}); err != nil {
+		v, refused := w.verdict(b)
+		if err := c.Finish(b, v); err != nil {
 			return err
 		}
+		finished = append(finished, refused...)
 	}
 	return nil
 }
@@ -203,6 +215,20 @@ func (w *world) deliver(b *Batch) bool {
 		}
 	}
 	return w.r.IntN(12) > 0
+}
+
+// verdict is what the receiver makes of a batch, the same every time.
+func (w *world) verdict(b *Batch) (v Verdict, refused []string) {
+	for i, line := range b.Lines {
+		if id := idOf(w.t, line.Bytes()); crc32.ChecksumIEEE([]byte(id))%50 == 0 {
+			refused = append(refused, id)
+			w.refused[id] = true
+			v.Refused = append(v.Refused, Refusal{Event: i, Status: 422, Category: "schema", Rule: "type"})
+		}
+	}
+	v.Rejected = int64(len(v.Refused))
+	v.Accepted = int64(len(b.Lines)) - v.Rejected
+	return v, refused
 }
 
 // problem recovers the log and compares it with what is known of it.
@@ -239,6 +265,15 @@ func (w *world) problem() string {
 		return fmt.Sprintf("%d events are counted as lost, %d are gone", counted, gone+w.unseen)
 	} else if more > 0 {
 		w.unseen += more // a dead writer's, evicted at once
+	}
+	told := int64(0)
+	for _, closed := range w.told {
+		if closed {
+			told++
+		}
+	}
+	if n := l.RejectedByServer; n < told || n > int64(len(w.refused)) {
+		return fmt.Sprintf("%d events are counted as refused by the receiver, which refused %d and told of %d", n, len(w.refused), told)
 	}
 	if n := dirBytes(w.t, w.dir); n > MinMaxBytes {
 		return fmt.Sprintf("%d bytes in the directory", n)
