@@ -57,9 +57,8 @@ type Settings struct {
 	// Enabled is whether events may be recorded, and Reason why.
 	Enabled bool
 	Reason  Reason
-	// Level is what is recorded at all; LevelSet that somebody chose it.
-	Level    schema.Level
-	LevelSet bool
+	// Level is what is recorded at all.
+	Level schema.Level
 	// BatchInterval is how long the uploader waits between two uploads.
 	BatchInterval time.Duration
 	// MaxBytes caps the log, all files together.
@@ -184,8 +183,8 @@ func Resolve(in Input) Settings {
 
 // takeRest works out the settings beside enabled.
 func (s *Settings) takeRest(in Input) {
-	level, source := s.take(&keyLevel, in)
-	s.Level, s.LevelSet = schema.Level(level), source != FromDefault
+	level, _ := s.take(&keyLevel, in)
+	s.Level = schema.Level(level)
 	hours, _ := s.take(&keyInterval, in)
 	s.BatchInterval = time.Duration(atoi(hours)) * time.Hour
 	mb, _ := s.take(&keyCap, in)

@@ -147,7 +147,7 @@ func TestWrongTypesInTheFile(t *testing.T) {
 
 func TestEveryKeyHasItsDefault(t *testing.T) {
 	s := Resolve(Input{Getenv: env()})
-	if s.Level != "standard" || s.LevelSet || s.BatchInterval.Hours() != 24 || s.MaxBytes != 10<<20 || s.AirGapped ||
+	if s.Level != "standard" || s.BatchInterval.Hours() != 24 || s.MaxBytes != 10<<20 || s.AirGapped ||
 		s.Endpoint != DefaultEndpoint || s.Log().KeepUnsent != 0 {
 		t.Errorf("defaults are %+v", s)
 	}
