@@ -8,6 +8,17 @@ import (
 	"caro.sh/telemetry/eventlog/vfs"
 )
 
+// OptIn is what comes before an answer that gives consent is stored: what the log
+// in dir holds from before, when there was none, is never uploaded. It may come
+// from a time before an opt-out that nobody but its user knows of: one written into
+// the settings by hand, or one that a full disk did not let through.
+func OptIn(dir string, o *Options) error {
+	if _, err := OptOut(dir, o, true); err != nil {
+		return fmt.Errorf("opt in: %w", errors.Unwrap(err))
+	}
+	return nil
+}
+
 // OptOut is what withdrawing consent does to the log in dir, once the
 // withdrawal is stored: what was recorded so far is never uploaded, and the
 // pending events are removed unless keepPending. Where there is no log, nothing

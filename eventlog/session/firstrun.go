@@ -22,7 +22,7 @@ func Terminal() *settings.Prompt {
 
 // ask puts the first-run question and stores the answer, unless somebody has
 // decided elsewhere meanwhile. It reports whether it was a yes. A no removes what
-// an earlier run may have recorded.
+// an earlier run may have recorded, and after a yes that is never uploaded.
 func ask(o Options, watch *settings.Watch) (yes bool) {
 	say := func(text string) { _, _ = io.WriteString(o.Prompt.Out, text) }
 	answer, err := settings.Ask(o.Prompt)
@@ -33,6 +33,10 @@ func ask(o Options, watch *settings.Watch) (yes bool) {
 		return false
 	case now.Reason != settings.ReasonUnset:
 		say("Telemetry was set elsewhere meanwhile; that holds.\n")
+		return false
+	}
+	if answer == settings.Yes && o.Dir != "" && eventlog.OptIn(o.Dir, now.Log()) != nil {
+		say("What was recorded before could not be kept from being uploaded; nothing is recorded.\n")
 		return false
 	}
 	stored := map[settings.Answer]string{settings.Yes: "true", settings.No: "false"}[answer]

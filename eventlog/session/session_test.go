@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -194,6 +195,27 @@ func TestOptOutElsewhereStopsARunningSession(t *testing.T) {
 	s.End(schema.ExitUserComplete)
 	if n := len(recorded(t, places.StateDir())); n != 0 || s.Enabled() {
 		t.Errorf("%d events after the opt-out", n)
+	}
+}
+
+// Whatever was recorded before somebody said yes is not meant by it.
+func TestYesIsForWhatComesAfterIt(t *testing.T) {
+	s, dir := start(t, session.Options{})
+	s.End(schema.ExitUserComplete)
+	home := filepath.Dir(filepath.Dir(filepath.Dir(filepath.Dir(dir))))
+	before := len(recorded(t, dir))
+	asked, _ := start(t, session.Options{
+		Prompt: &settings.Prompt{In: strings.NewReader("y\n"), Out: io.Discard, Terminal: true},
+	}, "HOME", home, "CARO_TELEMETRY_ENABLED", "")
+	asked.End(schema.ExitUserComplete)
+	snapshot, err := eventlog.OpenSnapshot(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snapshot.Close()
+	segments := snapshot.Segments()
+	if len(segments) != 2 || before == 0 || snapshot.Floor() != segments[0].Number || segments[1].State != eventlog.Active {
+		t.Errorf("%d events before, floor %d, %+v", before, snapshot.Floor(), segments)
 	}
 }
 

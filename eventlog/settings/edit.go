@@ -33,15 +33,28 @@ const lockTimeout = 5 * time.Second
 // leaves everything else in it as it is, comments and order included. A file
 // that is not there is made. The new version is written aside and renamed.
 func Set(path, name, text string) error {
-	k, err := findKey(name)
+	k, canonical, err := read(name, text)
 	if err != nil {
 		return err
 	}
+	return change(path, k, k.literal(canonical))
+}
+
+// Canonical is how a value of a setting is written: true for yes.
+func Canonical(name, text string) (string, error) {
+	_, canonical, err := read(name, text)
+	return canonical, err
+}
+
+func read(name, text string) (k *key, canonical string, err error) {
+	if k, err = findKey(name); err != nil {
+		return nil, "", err
+	}
 	canonical, ok := k.read(text)
 	if !ok {
-		return fmt.Errorf("%w: %s", ErrBadValue, k.problem(name))
+		return nil, "", fmt.Errorf("%w: %s", ErrBadValue, k.problem(name))
 	}
-	return change(path, k, k.literal(canonical))
+	return k, canonical, nil
 }
 
 // Unset removes one setting from the file at path, so that its default holds.

@@ -145,7 +145,16 @@ type changeAnswer struct {
 func (a *changeAnswer) say(parts ...string) { a.words = append(a.words, strings.Join(parts, "")) }
 
 func (c *cli) configSet(key, value string, keep bool) error {
-	return c.change(key, keep, func(path string) error { return settings.Set(path, key, value) })
+	return c.change(key, keep, func(path string) error {
+		canonical, err := settings.Canonical(key, value)
+		if err == nil && key == settings.KeyEnabled && canonical == "true" {
+			err = c.optIn()
+		}
+		if err != nil {
+			return err
+		}
+		return settings.Set(path, key, value)
+	})
 }
 
 func (c *cli) configUnset(key string, keep bool) error {
@@ -200,11 +209,32 @@ func (c *cli) consented(a *changeAnswer, before, after settings.Settings, keep b
 	if after.Enabled {
 		a.say("telemetry is still on here: ", settings.EnvEnabled, " says so")
 	}
-	if c.configFlag != "" && c.configFlag != c.places().ConfigFile() {
+	if c.otherSettings() {
 		a.say("the log is left as it is; caro telemetry clear removes what was recorded")
 		return nil
 	}
 	return c.optOut(a, before, keep)
+}
+
+// otherSettings reports whether the settings are not those that the log belongs to.
+func (c *cli) otherSettings() bool {
+	return c.configFlag != "" && c.configFlag != c.places().ConfigFile()
+}
+
+// optIn keeps what is there from before a yes from being uploaded.
+func (c *cli) optIn() error {
+	dir, s := c.places().StateDir(), c.settings()
+	if dir == "" || s.FileSaysOn || c.otherSettings() {
+		return nil
+	}
+	o := s.Log()
+	o.LockTimeout = toolTimeout
+	err := logError(eventlog.OptIn(dir, o), dir, false)
+	var e *exitError
+	if errors.As(err, &e) {
+		e.msg = "the settings are as they were: " + e.msg
+	}
+	return err
 }
 
 // optOut removes what was recorded, unless it is to be kept.
@@ -235,7 +265,10 @@ func (c *cli) optOut(a *changeAnswer, before settings.Settings, keep bool) error
 
 // configError gives an error of the settings its exit code.
 func configError(err error) error {
+	var e *exitError
 	switch {
+	case errors.As(err, &e):
+		return e
 	case err == nil:
 		return nil
 	case errors.Is(err, settings.ErrUnknownKey), errors.Is(err, settings.ErrBadValue):
