@@ -14,7 +14,7 @@ import (
 const (
 	EnvEnabled = "CARO_TELEMETRY_ENABLED"
 	EnvCap     = "CARO_TELEMETRY_OFFLINE_SPOOL_MAX_MB"
-	envNoTrack = "DO_NOT_TRACK"
+	EnvNoTrack = "DO_NOT_TRACK"
 )
 
 // DefaultEndpoint is where events are uploaded to unless a setting says otherwise.

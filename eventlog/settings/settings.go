@@ -31,7 +31,7 @@ func (r Reason) String() string {
 	case ReasonFlag:
 		return "--no-telemetry was given"
 	case ReasonNoTrack:
-		return envNoTrack + " is set"
+		return EnvNoTrack + " is set"
 	case ReasonBroken:
 		return "a setting cannot be read"
 	case ReasonEnvironment:
@@ -167,7 +167,7 @@ func Resolve(in Input) Settings {
 	switch {
 	case in.NoTelemetry:
 		s.Reason = ReasonFlag
-	case tracksNot(in.Getenv(envNoTrack)):
+	case tracksNot(in.Getenv(EnvNoTrack)):
 		s.Reason = ReasonNoTrack
 	case len(s.Problems) > 0:
 		s.Reason = ReasonBroken

@@ -68,7 +68,7 @@ func TestFirstRuleThatSpeaksDecides(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := Resolve(Input{
-				NoTelemetry: test.flag, Getenv: env(envNoTrack, test.noTrack, EnvEnabled, test.env), File: file(t, test.file),
+				NoTelemetry: test.flag, Getenv: env(EnvNoTrack, test.noTrack, EnvEnabled, test.env), File: file(t, test.file),
 			})
 			if s.Enabled != test.enabled || s.Reason != test.reason {
 				t.Errorf("enabled %v for %s, want %v for %s", s.Enabled, s.Reason, test.enabled, test.reason)

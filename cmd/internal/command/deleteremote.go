@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -14,6 +15,7 @@ import (
 	"caro.sh/telemetry/eventlog"
 	"caro.sh/telemetry/eventlog/session"
 	"caro.sh/telemetry/eventlog/settings"
+	"caro.sh/telemetry/schema"
 	"caro.sh/telemetry/tools/upload"
 )
 
@@ -32,12 +34,13 @@ type deleteAnswer struct {
 	Receipt   string   `json:"receipt"`
 	Path      string   `json:"path,omitempty"`
 	Cleared   int64    `json:"cleared_events"`
+	Foreign   int64    `json:"foreign_events"`
 	Dir       string   `json:"dir"`
 }
 
 func (c *cli) addDeleteRemote(group *kingpin.CmdClause) {
 	var f deleteFlags
-	cmd := c.command(group, "delete-remote", "Ask the server to delete everything this install has sent.",
+	cmd := c.command(group, "delete-remote", "Ask the server to delete what this install has sent under its own ids.",
 		func() error { return c.deleteRemote(f) })
 	c.addJSON(cmd)
 	c.addDir(cmd)
@@ -61,6 +64,9 @@ func (c *cli) deleteRemote(f deleteFlags) error {
 		return &exitError{exitIO, "cannot tell what this install has sent: " + err.Error(), "look at " + filepath.Join(dir, session.KeyName)}
 	}
 	a := deleteAnswer{DayIDs: []string{}, State: "nothing", Dir: dir}
+	if a.Foreign, err = c.foreign(dir, ids); err != nil {
+		return err
+	}
 	if len(ids) == 0 {
 		return c.nothingToDelete(a, s, f)
 	}
@@ -87,6 +93,37 @@ func (c *cli) deleteRemote(f deleteFlags) error {
 	}
 	a.RequestID, a.DayIDs, a.Cleared, a.Path = d.RequestID, d.DayIDs, cleared.Events, d.File
 	return c.deliverDeletion(a, o, f)
+}
+
+// foreign counts the events among the kept copies of sent ones that no request of
+// this install names, because a host made their session ids in a way of its own,
+// and says how many there are.
+func (c *cli) foreign(dir string, own []string) (n int64, err error) {
+	snapshot, err := eventlog.OpenSnapshot(dir, &eventlog.ReadOptions{Sent: true})
+	if err != nil {
+		return 0, logError(err, dir, false)
+	}
+	defer snapshot.Close()
+	asked, err := snapshot.Deletions()
+	if err != nil {
+		return 0, logError(err, dir, false)
+	}
+	for _, d := range asked {
+		own = append(own[:len(own):len(own)], d.DayIDs...)
+	}
+	for e, err := range snapshot.Lines() {
+		if err != nil || filepath.Dir(e.Name) == "." {
+			continue // not readable, or not sent
+		}
+		if v, err := schema.ParseView(e.Raw); err == nil && !slices.Contains(own, v.SessionID()[:8]) {
+			n++
+		}
+	}
+	if n > 0 {
+		fmt.Fprintf(c.Stderr, "%s sent in the last 7 days cannot be named: the session ids are not of this install's making; the server has them until its retention ends\n",
+			plural(n, "event"))
+	}
+	return n, nil
 }
 
 // nothingToDelete is for an install without an id: one that never had any, or

@@ -17,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"caro.sh/telemetry/eventlog/settings"
 	"caro.sh/telemetry/tools/ingest"
 )
 
@@ -192,7 +193,7 @@ func (d *demo) getenv(name string) string {
 	case "CARO_TELEMETRY_ENDPOINT":
 		return d.endpoint
 	}
-	if strings.HasPrefix(name, "CARO_") || strings.HasPrefix(name, "XDG_") || name == "DO_NOT_TRACK" {
+	if strings.HasPrefix(name, "CARO_") || strings.HasPrefix(name, "XDG_") || name == settings.EnvNoTrack {
 		return ""
 	}
 	return d.Getenv(name)

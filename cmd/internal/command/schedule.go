@@ -35,25 +35,21 @@ func (c *cli) schedule(kind string) error {
 		return err
 	}
 	args := []string{program}
-	named := c.dirFlag
-	if named == "" {
-		named = c.Getenv(settings.EnvDir) // which the job does not have
-	}
-	for _, flag := range []struct{ name, value string }{{"--config", c.configFlag}, {"--dir", named}} {
-		if flag.value == "" {
+	job := settings.Places{Getenv: jobEnv(c.Getenv)}
+	for _, place := range []struct{ name, given, here, there string }{
+		{"--config", c.configFlag, c.settingsFile(), job.ConfigFile()},
+		{"--dir", c.dirFlag, dir, job.StateDir()},
+	} {
+		if place.given == "" && place.here == place.there {
 			continue
 		}
-		abs, err := filepath.Abs(flag.value)
+		abs, err := filepath.Abs(place.here)
 		if err != nil {
 			return err
 		}
-		args = append(args, flag.name, abs)
+		args = append(args, place.name, abs)
 	}
-	for _, v := range c.settings().Values() {
-		if v.Source == settings.FromEnvironment {
-			fmt.Fprintf(c.Stderr, "%s: the job does not have %s: put %s into the settings file\n", c.Program, v.Env, v.Key)
-		}
-	}
+	c.missedByJob()
 	out := c.answer()
 	minute := ownMinute(dir)
 	if kind == "cron" {
@@ -62,6 +58,38 @@ func (c *cli) schedule(kind string) error {
 	}
 	_, _ = fmt.Fprintf(out, systemdUnits, systemdCommand(args), minute)
 	return out.end(nil)
+}
+
+// jobEnv is what a job of cron or systemd has of an environment, as far as it says
+// where things are.
+func jobEnv(getenv func(string) string) func(string) string {
+	return func(name string) string {
+		if name == settings.EnvDir || strings.HasPrefix(name, "XDG_") {
+			return ""
+		}
+		return getenv(name)
+	}
+}
+
+// missedByJob names what this environment says and the job's will not, never what
+// it says.
+func (c *cli) missedByJob() {
+	say := func(env, remedy string) {
+		fmt.Fprintf(c.Stderr, "%s: the job does not have %s: %s\n", c.Program, env, remedy)
+	}
+	for _, v := range c.settings().Values() {
+		if v.Source == settings.FromEnvironment {
+			say(v.Env, "put "+v.Key+" into the settings file")
+		}
+	}
+	if c.settings().Reason == settings.ReasonNoTrack {
+		say(settings.EnvNoTrack, "put "+settings.KeyEnabled+" = false into the settings file")
+	}
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"} {
+		if c.Getenv(name) != "" {
+			say(name, "set it in the crontab or in the service, too")
+		}
+	}
 }
 
 const systemdUnits = `# ~/.config/systemd/user/caro-telemetry-upload.service
