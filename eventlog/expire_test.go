@@ -9,7 +9,8 @@ import (
 )
 
 // now0 is when the tests of age limits begin.
-var now0 = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+// now0 is when these tests take place: now, because files have times of their own.
+var now0 = time.Now().UTC().Truncate(time.Second)
 
 // dated makes a log of one sealed segment for each age, four events each, and an
 // active segment. The log has last looked at the clock at now0.

@@ -21,7 +21,7 @@ import (
 	"caro.sh/telemetry/eventlog"
 )
 
-// noon is when these tests take place.
+// noon is when these tests begin, unless the times of files matter to them.
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // a clock that tests move by hand.

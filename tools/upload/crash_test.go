@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -259,7 +260,7 @@ func TestWhatIsRemovedIsCountedByWhatWasSent(t *testing.T) {
 		for _, name := range g.files("") {
 			if strings.HasPrefix(name, "events-") {
 				old := start.Add(-40 * 24 * time.Hour)
-				to := strings.Replace(name, "2026-11-23", "2026-10-01", 1)
+				to := regexp.MustCompile(`\d{4}-\d\d-\d\d`).ReplaceAllString(name, old.Format(time.DateOnly))
 				if err := os.Rename(filepath.Join(g.dir, name), filepath.Join(g.dir, to)); err != nil {
 					t.Fatal(err)
 				}
