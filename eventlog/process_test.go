@@ -36,6 +36,7 @@ type job struct {
 	Tend       bool // compact and expire instead, until killed
 	Fill       bool // fill the disk instead
 	Limited    bool // by a limit on file size
+	Clear      bool // and clear it while it is full
 }
 
 func TestMain(m *testing.M) {

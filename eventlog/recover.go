@@ -92,10 +92,8 @@ func (l *Log) adoptBackup(backup string, m *meta, ls *listing) error {
 	if t.size == 0 {
 		return l.unlink(backup, ls)
 	}
-	if t.blank {
-		if err := t.newline(); err != nil {
-			return err
-		}
+	if err := t.end(); err != nil {
+		return err
 	}
 	if err := t.f.Sync(); err != nil {
 		return err

@@ -91,10 +91,8 @@ func (t *tail) tally(l *Log, content []byte) (tally, error) {
 // read, whatever the rotation may do to it: a host has not the memory. The content is
 // valid until release.
 func (t *tail) whole() (content []byte, release func(), err error) {
-	if t.blank {
-		if err := t.newline(); err != nil {
-			return nil, nil, err
-		}
+	if err := t.end(); err != nil {
+		return nil, nil, err
 	}
 	if t.huge() {
 		return nil, func() {}, nil

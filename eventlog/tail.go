@@ -100,6 +100,24 @@ func (t *tail) newline() error {
 	return nil
 }
 
+// end gives a file that ends in spaces its newline. On a full disk the last space
+// becomes it, which whoever follows the file and has read the fragment there does not
+// see; but a log that cannot be sealed can be neither sent nor cleared.
+func (t *tail) end() error {
+	if !t.blank {
+		return nil
+	}
+	err := t.newline()
+	if !vfs.IsFull(err) {
+		return err
+	}
+	if _, err := t.f.WriteAt([]byte{'\n'}, t.size-1); err != nil {
+		return err
+	}
+	t.blank = false
+	return nil
+}
+
 func (t *tail) blankOut(from int64, n int) error {
 	_, err := t.f.WriteAt(bytes.Repeat([]byte{' '}, n), from)
 	return err

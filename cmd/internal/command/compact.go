@@ -68,9 +68,10 @@ func (c *cli) compact(f compactFlags) error {
 		fmt.Fprintf(c.Stderr, "%s: not compacted: %s\n", c.Program, problem)
 	}
 	out := c.answer()
-	if c.json {
+	switch {
+	case c.json:
 		out.json(a)
-	} else {
+	case err == nil || a.Segments > 0:
 		out.line(a.summary())
 	}
 	if err == nil && len(result.Failed) > 0 {
