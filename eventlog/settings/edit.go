@@ -23,7 +23,7 @@ var (
 	// never written over.
 	ErrBroken = errors.New("the settings are broken")
 
-	errNowhere = errors.New("cannot tell where the settings are: HOME is not set")
+	errNowhere = errors.New("cannot tell where the settings are: HOME is unset or no absolute path")
 )
 
 // lockTimeout is how long an edit waits for another one.

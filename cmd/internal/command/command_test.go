@@ -182,3 +182,12 @@ func TestAFullTemporaryDirectoryIsNotTheLogs(t *testing.T) {
 		}
 	}
 }
+
+// A full disk is no reason to keep the settings elsewhere.
+func TestSettingsOnAFullDisk(t *testing.T) {
+	var e *exitError
+	err := configError(&os.PathError{Op: "write", Path: "config.toml", Err: syscall.ENOSPC})
+	if !errors.As(err, &e) || e.code != exitIO || !strings.Contains(e.hint, "CARO_TELEMETRY_ENABLED=false") {
+		t.Errorf("%+v", err)
+	}
+}

@@ -9,6 +9,7 @@ import (
 
 	"caro.sh/telemetry/eventlog"
 	"caro.sh/telemetry/eventlog/settings"
+	"caro.sh/telemetry/eventlog/vfs"
 )
 
 func (c *cli) addConfig(app *kingpin.Application) {
@@ -65,7 +66,7 @@ func (c *cli) configFile() (string, error) {
 	if path := c.settingsFile(); path != "" {
 		return path, nil
 	}
-	return "", &exitError{exitCannotCreate, "cannot tell where the settings are: HOME is not set", "name a file with --config"}
+	return "", &exitError{exitCannotCreate, "cannot tell where the settings are: HOME is unset or no absolute path", "name a file with --config"}
 }
 
 func (c *cli) configGet(key string) error {
@@ -277,6 +278,8 @@ func configError(err error) error {
 		return &exitError{exitSettings, err.Error(), "telemetry is off while it is so; correct the file by hand"}
 	case errors.Is(err, eventlog.ErrLocked):
 		return &exitError{exitTryAgain, err.Error(), "another program is changing the settings; try again"}
+	case vfs.IsFull(err):
+		return &exitError{exitIO, err.Error(), "make room on that disk; until then " + settings.EnvEnabled + "=false switches telemetry off"}
 	}
 	return &exitError{exitCannotCreate, err.Error(), "name another file with --config"}
 }

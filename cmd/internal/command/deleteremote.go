@@ -232,7 +232,7 @@ func (c *cli) writeRequest(f deleteFlags, id string, body []byte) (string, error
 	if path == "" {
 		cache := c.places().CacheDir()
 		if cache == "" {
-			return "", &exitError{exitCannotCreate, "cannot tell where to write the request: HOME is not set", "name a file with -o"}
+			return "", &exitError{exitCannotCreate, "cannot tell where to write the request: HOME is unset or no absolute path", "name a file with -o"}
 		}
 		path = filepath.Join(cache, "telemetry-deletion-"+c.Now().UTC().Format("2006-01-02")+"-"+id[:8]+".json")
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -50,9 +51,9 @@ func (c *cli) addServe(app *kingpin.Application) {
 	cmd.Flag("tls-cert", "Speak TLS, with the certificates in this file (PEM).").PlaceHolder("FILE").SetValue(nonEmpty{&f.cert})
 	cmd.Flag("tls-key", "The key of --tls-cert (PEM).").PlaceHolder("FILE").SetValue(nonEmpty{&f.key})
 	cmd.Flag("client-ca", "Ask for client certificates that one in this file (PEM) has signed.").PlaceHolder("FILE").SetValue(nonEmpty{&f.clients})
-	cmd.Flag("max-body", "Largest batch as it comes.").Default("1MiB").SetValue(sizeValue{&f.maxBody})
-	cmd.Flag("max-batch-bytes", "Largest batch uncompressed.").Default("1MiB").SetValue(sizeValue{&f.maxBatch})
-	cmd.Flag("max-export", "Largest export as it comes.").Default("256MiB").SetValue(sizeValue{&f.maxExport})
+	cmd.Flag("max-body", "Largest batch as it comes.").Default("1MiB").SetValue(sizeValue{&f.maxBody, 1})
+	cmd.Flag("max-batch-bytes", "Largest batch uncompressed.").Default("1MiB").SetValue(sizeValue{&f.maxBatch, 1})
+	cmd.Flag("max-export", "Largest export as it comes.").Default("256MiB").SetValue(sizeValue{&f.maxExport, 1})
 	cmd.Flag("max-connections", "Connections at once; more wait.").Default("512").SetValue(countValue{&f.maxConnections})
 	cmd.Flag("max-rate", "Posts a second, above which the answer is 429.").PlaceHolder("N").SetValue(rateValue{&f.maxRate})
 	cmd.Flag("header-timeout", "Time the headers of a request may take.").Default("10s").SetValue(spanValue{&f.header})
@@ -65,7 +66,7 @@ func (c *cli) addReceiver(cmd clause, f *ingestFlags) {
 	cmd.Flag("dir", "Directory of what was received: a log like any other, never the one of a host.").Required().
 		PlaceHolder("DIR").SetValue(nonEmpty{&c.dirFlag})
 	cmd.Flag("fsync", "Write to the disk before answering; --no-fsync trusts in the power supply.").Default("true").BoolVar(&f.fsync)
-	cmd.Flag("max-size", "Size of the directory at which nothing more is taken.").Default("10GiB").SetValue(sizeValue{&f.maxBytes})
+	cmd.Flag("max-size", "Size of the directory at which nothing more is taken.").Default("10GiB").SetValue(sizeValue{&f.maxBytes, eventlog.MinMaxBytes})
 }
 
 // serve runs the receiver until it is asked to end.
@@ -122,7 +123,7 @@ func receiverError(err error, dir string) error {
 		return &exitError{exitIO, err.Error(), "make room on the disk, or raise --max-size"}
 	case errors.Is(err, eventlog.ErrLocked):
 		return &exitError{exitTryAgain, err.Error(), "one receiver at a time works on " + dir + ": post to the one that serves, or stop it first"}
-	case errors.Is(err, os.ErrPermission) || errors.Is(err, eventlog.ErrForeign):
+	case errors.Is(err, os.ErrPermission) || errors.Is(err, eventlog.ErrForeign) || !isDir(dir):
 		return &exitError{exitCannotCreate, err.Error(), "choose a directory you may write with --dir"}
 	}
 	return logError(err, dir, false)
@@ -185,8 +186,12 @@ func (f ingestFlags) tlsConfig() (*tls.Config, error) {
 	return o, nil
 }
 
-// sizeValue is a flag that is a size: bytes, or a number with KiB, MiB or GiB.
-type sizeValue struct{ to *int64 }
+// sizeValue is a flag that is a size, of at least so much: bytes, or a number with KiB,
+// MiB or GiB.
+type sizeValue struct {
+	to    *int64
+	least int64
+}
 
 func (v sizeValue) Set(s string) error {
 	digits := strings.TrimRight(s, "KMGiB")
@@ -194,6 +199,9 @@ func (v sizeValue) Set(s string) error {
 	n, err := strconv.ParseInt(digits, 10, 32)
 	if err != nil || !known || n < 1 {
 		return errors.New("a size is a number of bytes, or one with KiB, MiB or GiB behind it")
+	}
+	if n<<shift < v.least {
+		return fmt.Errorf("such a size is at least %s", plural(v.least, "byte"))
 	}
 	*v.to = n << shift
 	return nil

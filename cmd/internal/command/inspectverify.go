@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"caro.sh/telemetry/tools/ingest"
 	"caro.sh/telemetry/tools/inspect"
 )
 
@@ -41,6 +42,9 @@ func (c *cli) verify() error {
 			a.Findings = append(a.Findings, f)
 		}
 	}}
+	if ingest.IsStore(in.Dir) { // the settings cap a host's log
+		o.MaxBytes = 0
+	}
 	err = c.watched("verifying", &in, func(ctx context.Context) (err error) {
 		a.Verdict, err = inspect.Verify(ctx, in, o)
 		return err

@@ -61,7 +61,7 @@ func (c *cli) logDir() (string, error) {
 		dir = c.places().StateDir()
 	}
 	if dir == "" {
-		return "", &exitError{exitCannotCreate, "cannot tell where the log is: HOME is not set",
+		return "", &exitError{exitCannotCreate, "cannot tell where the log is: HOME is unset or no absolute path",
 			"name a directory with --dir or " + settings.EnvDir}
 	}
 	return dir, nil

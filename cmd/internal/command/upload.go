@@ -287,7 +287,7 @@ type spanValue struct{ to *time.Duration }
 func (v spanValue) Set(s string) error {
 	d, err := parseSpan(s)
 	if err != nil || d <= 0 {
-		return errors.New("a length of time is such as 30s or 2m")
+		return errors.New("a length of time is such as 30s, 2m, 12h or 90d")
 	}
 	*v.to = d
 	return nil
