@@ -71,7 +71,10 @@ func read(resp *http.Response, events int, now time.Time) answer {
 	switch s := resp.StatusCode; {
 	case s >= 200 && s < 300:
 		a.kind = taken
-		if !isJSON || !a.add(w, events) {
+		switch {
+		case err != nil:
+			a.kind, a.what = later, a.what+", and then its answer broke off"
+		case !isJSON || !a.add(w, events):
 			a.kind, a.what = later, a.what+", but not as a receiver of telemetry does: is there a login page or a proxy in between?"
 		}
 	case s == http.StatusConflict:

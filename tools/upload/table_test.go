@@ -39,7 +39,8 @@ func hangUp(w http.ResponseWriter, _ *http.Request) {
 func half(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "1000")
 	_, _ = w.Write([]byte(`{"accepted":3,"rej`))
-	hangUp(w, nil)
+	w.(http.Flusher).Flush()
+	panic(http.ErrAbortHandler)
 }
 
 // Whatever comes back that is no verdict: the data stays, nothing is refused, the
@@ -88,6 +89,9 @@ func TestWithoutAVerdictEverythingStaysAndIsSentAgainTheSame(t *testing.T) {
 			var later *DeferredError
 			if !errors.As(err, &later) || result.Reason != Deferred {
 				t.Fatalf("the run ended with %q, %v", result.Reason, err)
+			}
+			if strings.Contains(err.Error(), "broke off") != (name == "half an answer") {
+				t.Errorf("it says %v", err)
 			}
 			if got := later.NextAttempt.Sub(start); got != test.wait || result.ServerAsked != test.asked {
 				t.Errorf("waits %s, asked by the server %v; want %s, %v", got, result.ServerAsked, test.wait, test.asked)

@@ -113,7 +113,7 @@ func (c *cli) upload(f uploadFlags) error {
 	case err == nil && (f.verbose || f.answers || isTerminal(c.Stdout)):
 		out.line(a.summary())
 	}
-	return out.end(uploadError(err, a, f, dir))
+	return out.end(c.uploadError(err, a, f, dir))
 }
 
 func newUploadAnswer(r upload.Result, dir string, f uploadFlags) uploadAnswer {
@@ -179,12 +179,12 @@ func batches(n int) string {
 }
 
 // uploadError gives an error of an upload its exit code.
-func uploadError(err error, a uploadAnswer, f uploadFlags, dir string) error {
+func (c *cli) uploadError(err error, a uploadAnswer, f uploadFlags, dir string) error {
 	var refused *upload.RefusedError
 	var later *upload.DeferredError
 	switch {
 	case errors.As(err, &refused):
-		return &exitError{exitRefused, err.Error(), refusedHint(refused.Status)}
+		return &exitError{exitRefused, err.Error(), c.refusedHint(refused.Status)}
 	case errors.As(err, &later):
 		return &exitError{exitTryAgain, err.Error(), "everything is kept; the next attempt is at " + later.NextAttempt.Format(time.RFC3339)}
 	case err == nil && a.Reason == upload.BackOff && a.ServerAsked && f.force:
@@ -196,11 +196,15 @@ func uploadError(err error, a uploadAnswer, f uploadFlags, dir string) error {
 }
 
 // refusedHint says what to look at when the server wants none of it.
-func refusedHint(status int) string {
-	if status == http.StatusNotFound {
-		return "everything is kept; does telemetry.endpoint end in the address that takes events, such as /v1/events?"
+func (c *cli) refusedHint(status int) string {
+	endpoint := "telemetry.endpoint (" + c.settings().Endpoint + ")"
+	switch {
+	case status == http.StatusNotFound:
+		return "everything is kept; does " + endpoint + " end in the address that takes events, such as /v1/events?"
+	case status >= 300 && status < 400:
+		return "everything is kept; nothing is sent to where another address points: set " + endpoint + " to the right one"
 	}
-	return "everything is kept; look at the endpoint, the proxy and --header, then run it again"
+	return "everything is kept; look at " + endpoint + ", the proxy and --header, then run it again"
 }
 
 // uploadOptions are what the settings, the environment and the flags ask for.

@@ -176,7 +176,8 @@ func TestARefusingServerIsSaid(t *testing.T) {
 		if got != exitRefused || !strings.Contains(errs, fmt.Sprint("the server answered ", code)) || !strings.Contains(out, `"reason":"refused"`) {
 			t.Errorf("%d: %q %q, %d", code, out, errs, got)
 		}
-		if strings.Contains(errs, "such as /v1/events?") != (code == 404) {
+		if strings.Contains(errs, "such as /v1/events?") != (code == 404) || strings.Contains(errs, "another address") != (code == 301) ||
+			!strings.Contains(errs, "telemetry.endpoint ("+endpoint+")") {
 			t.Errorf("%d: the hint is %q", code, errs)
 		}
 	}
