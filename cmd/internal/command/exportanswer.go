@@ -166,6 +166,9 @@ func (a exportAnswer) print(w io.Writer, o export.Options) {
 	case o.Clear:
 		fmt.Fprintf(w, "cleared %s from %s\n", plural(a.Cleared.Events, "event"), a.Dir)
 	}
+	if o.Format != export.Document { // no receiver takes the events alone
+		return
+	}
 	fmt.Fprintf(w, "submit it at %s\nor by mail to %s\n", submitURL, submitMail)
 }
 
