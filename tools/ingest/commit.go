@@ -238,7 +238,7 @@ func (s *Store) waitForFlush() {
 
 func (s *Store) flushEnded(err error) {
 	s.index.ended(err)
-	if errors.Is(err, errNoDB) {
+	if errors.Is(err, ErrDamaged) {
 		s.damaged(nil, err)
 		return
 	}

@@ -13,20 +13,21 @@ import (
 	"caro.sh/telemetry/eventlog"
 )
 
-// errNoDB means that a file is there and is no database, or a damaged one.
-var errNoDB = errors.New("it is damaged")
+// ErrDamaged means that a file in receiver/ is no database, or a damaged one. Of the
+// index only one that is in use is said: else it is made again.
+var ErrDamaged = errors.New("it is damaged")
 
 // readAtStart is how large a database may be to be read to its end before it is used.
 // What was read counts as memory of this process.
 const readAtStart = remapBytes
 
-// guard makes errNoDB of the panics with which bolt answers damage, and of the faults
+// guard makes ErrDamaged of the panics with which bolt answers damage, and of the faults
 // of reading behind the end of a file that was cut.
 func guard(do func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", errNoDB, r)
+			err = fmt.Errorf("%w: %v", ErrDamaged, r)
 		}
 	}()
 	return do()
@@ -57,7 +58,7 @@ const smallest = 16 << 10
 // reopenDB opens a database that was in order.
 func reopenDB(path string, wait time.Duration) (db *bolt.DB, err error) {
 	if info, err := os.Stat(path); err == nil && info.Size() > 0 && info.Size() < smallest {
-		return nil, errNoDB
+		return nil, ErrDamaged
 	}
 	err = guard(func() (err error) {
 		db, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: wait, FreelistType: bolt.FreelistMapType, NoStatistics: true})
@@ -67,7 +68,7 @@ func reopenDB(path string, wait time.Duration) (db *bolt.DB, err error) {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("another receiver works on this directory: %w", eventlog.ErrLocked)
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
-		return nil, errNoDB
+		return nil, ErrDamaged
 	}
 	return db, err
 }
@@ -80,7 +81,7 @@ func readDB(db *bolt.DB) error {
 			return err
 		}
 		if tx.Size() > info.Size() {
-			return errNoDB
+			return ErrDamaged
 		}
 		if info.Size() > readAtStart {
 			return nil

@@ -46,7 +46,7 @@ type stored struct {
 // openIndex opens the index. One that is damaged is set aside, which is logged.
 func openIndex(path string, wait time.Duration, log *slog.Logger) (*index, error) {
 	db, err := openDB(path, wait, eventBucket, batchBucket, logBucket, metaBucket)
-	if errors.Is(err, errNoDB) {
+	if errors.Is(err, ErrDamaged) {
 		if err := setAside(path); err != nil {
 			return nil, err
 		}

@@ -73,7 +73,7 @@ func (s *Store) knowsRecords() error {
 		s.o.Log.Warn("there are events here but no " + stateName + ": events whose deletion was requested before are taken if they come again")
 		return nil
 	}
-	return fmt.Errorf("open %s, which says whose events are to be deleted: %w", s.path(stateName), errNoDB)
+	return fmt.Errorf("open %s, which says whose events are to be deleted: %w", s.path(stateName), ErrDamaged)
 }
 
 func (r *records) close() error { return r.db.Close() }

@@ -186,7 +186,7 @@ func TestDamagedRecordsAreRefused(t *testing.T) {
 		}
 		r.stop()
 		damage(t, r.own(stateName), do)
-		if s, err := Open(r.dir, r.options); err == nil || !errors.Is(err, errNoDB) || !strings.Contains(err.Error(), stateName) {
+		if s, err := Open(r.dir, r.options); err == nil || !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), stateName) {
 			t.Errorf("%s: %v", name, err)
 			if err == nil {
 				_ = s.Close()

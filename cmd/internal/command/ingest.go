@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -118,7 +119,9 @@ func receiverError(err error, dir string) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, ingest.ErrHost):
-		return &exitError{exitCannotCreate, err.Error(), "name an empty directory, a new one, or a receiver's with --dir"}
+		return &exitError{exitCannotCreate, err.Error(), "name an empty directory, a new one, or a receiver's with --dir; a receiver is known by its " + filepath.Join(dir, "receiver")}
+	case errors.Is(err, ingest.ErrDamaged):
+		return &exitError{exitIO, err.Error(), "stop the receiver and bring the file back from a backup; one that is moved away is begun anew, and without state.db events whose deletion was requested are taken again"}
 	case errors.Is(err, ingest.ErrFull):
 		return &exitError{exitIO, err.Error(), "make room on the disk, or raise --max-size"}
 	case errors.Is(err, eventlog.ErrLocked):
