@@ -281,22 +281,24 @@ func (r *receiver) served(o ServeOptions) (url string, metrics string) {
 	return "http://" + l.Addr().String(), "http://" + m.Addr().String()
 }
 
+// The bomb is many members, which one reader unpacks one after the other, so that
+// making it takes no time. A buffer that grows to 8 MiB by doubling asks for at
+// most 32 MiB; how many of the 16 requests get a used one is the pool's affair.
 func TestGzipBombIsStoppedByBytesRead(t *testing.T) {
 	r := newReceiver(t).start()
 	url, _ := r.served(ServeOptions{})
-	var packed bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
-	zeros := make([]byte, 1<<20)
-	for range 512 {
-		_, _ = z.Write(zeros)
-	}
-	_ = z.Close() // 512 MiB in 0.5 MiB
+	var member bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&member, gzip.BestCompression)
+	_, _ = z.Write(make([]byte, 1<<20))
+	_ = z.Close()
+	packed := bytes.Repeat(member.Bytes(), 512) // 512 MiB in 0.5 MiB
+	const most = 16 * 32 << 20
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	var clients sync.WaitGroup
 	for range 16 {
 		clients.Go(func() {
-			req, _ := http.NewRequest("POST", url+"/v1/events", bytes.NewReader(packed.Bytes()))
+			req, _ := http.NewRequest("POST", url+"/v1/events", bytes.NewReader(packed))
 			req.Header.Set("Content-Type", "application/json")
 			req.Header.Set("Content-Encoding", "gzip")
 			resp, err := http.DefaultClient.Do(req)
@@ -312,7 +314,7 @@ func TestGzipBombIsStoppedByBytesRead(t *testing.T) {
 	}
 	clients.Wait()
 	runtime.ReadMemStats(&after)
-	if used := after.TotalAlloc - before.TotalAlloc; used > 128<<20 {
+	if used := after.TotalAlloc - before.TotalAlloc; used > most {
 		t.Errorf("16 bombs made the receiver allocate %d MiB", used>>20)
 	}
 	http.DefaultClient.CloseIdleConnections()
